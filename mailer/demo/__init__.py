@@ -1,0 +1,1 @@
+"""The whole river on one machine, by itself."""

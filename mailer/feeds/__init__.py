@@ -1,0 +1,1 @@
+"""From feed addresses to items."""

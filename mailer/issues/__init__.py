@@ -1,0 +1,1 @@
+"""From items to an issue: composing and its workflow."""

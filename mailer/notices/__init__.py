@@ -1,0 +1,1 @@
+"""Mail to one person: confirmation, goodbye."""

@@ -1,0 +1,1 @@
+"""From editions and the audience to deliveries, and out."""

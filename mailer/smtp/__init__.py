@@ -1,0 +1,1 @@
+"""The SMTP client: protocol apart from sockets."""
