@@ -1,0 +1,48 @@
+"""Edition, and which part of an audience gets which."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, LargeBinary, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from mailer.issues.model import Issue
+from subscribers.base import Base, RowId, Utc
+
+
+class Edition(Base):
+    """The rendering of an issue for one audience; equal ones are rendered once.
+
+    `message` is the whole encoded mail with numbered slots where recipients differ
+    (mailer.render.message), so nothing is rendered or encoded again per recipient.
+    """
+
+    __tablename__ = "editions"
+    __table_args__ = (UniqueConstraint("issue_id", "digest"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    issue_id: Mapped[int] = mapped_column(ForeignKey(Issue.id, ondelete="CASCADE"))
+    #: SHA-256 in hex of all that decides the rendering: language, template, entries, municipal block
+    digest: Mapped[str] = mapped_column(Text)
+    language: Mapped[str] = mapped_column(Text)
+    subject: Mapped[str] = mapped_column(Text)
+    #: for the archive: the page without anybody's salutation or links
+    html: Mapped[str] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(Text)
+    message: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+
+
+class EditionAudience(Base):
+    """Which edition the people of one (list, language, places, roles) get; the freeze joins it.
+
+    `places` and `roles` are sorted and joined by commas, "" for none.
+    """
+
+    __tablename__ = "edition_audience"
+
+    issue_id: Mapped[int] = mapped_column(ForeignKey(Issue.id, ondelete="CASCADE"), primary_key=True)
+    list_key: Mapped[str] = mapped_column(Text, primary_key=True)
+    language: Mapped[str] = mapped_column(Text, primary_key=True)
+    places: Mapped[str] = mapped_column(Text, primary_key=True)
+    roles: Mapped[str] = mapped_column(Text, primary_key=True)
+    edition_id: Mapped[int] = mapped_column(ForeignKey(Edition.id, ondelete="CASCADE"))

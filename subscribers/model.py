@@ -1,0 +1,263 @@
+"""The nouns of this package: municipalities, lists, people, and why they may be written to."""
+
+import enum
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from subscribers.base import Base, Handle, RowId, Utc, new_handle, one_of
+
+
+class Municipality(Base):
+    """A body in the register.
+
+    `ags` is the Amtlicher Gemeindeschlüssel as text, since it starts with 0: 2 digits a
+    state, 3 a Regierungsbezirk, 5 a district or district-free city's prefix, 8 a
+    municipality. Associations, the state and a Bezirksregierung have keys of their own
+    that start with a letter.
+    """
+
+    __tablename__ = "municipalities"
+
+    ags: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    #: as the register says it, in its language: "kreisfreie Stadt", "Kreis", ...
+    kind: Mapped[str] = mapped_column(Text)
+    #: key of the district it belongs to, "" for a district and a district-free city
+    district: Mapped[str] = mapped_column(Text, default="")
+    #: name of the Regierungsbezirk
+    region: Mapped[str] = mapped_column(Text, default="")
+
+
+class MembershipState(enum.StrEnum):
+    INTERESTED = "interested"
+    GUEST = "guest"
+    RESOLVED = "resolved"
+    DECLARED = "declared"
+    MEMBER = "member"
+    DORMANT = "dormant"
+    LEFT = "left"
+
+
+class Membership(Base):
+    """One dated step of a municipality's way into (or out of) the network; the latest holds."""
+
+    __tablename__ = "memberships"
+    __table_args__ = (UniqueConstraint("ags", "since", "state"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    ags: Mapped[str] = mapped_column(ForeignKey(Municipality.ags, ondelete="CASCADE"))
+    state: Mapped[MembershipState] = mapped_column(one_of(MembershipState))
+    since: Mapped[date]
+    #: which signing of the joint declaration
+    round: Mapped[str] = mapped_column(Text, default="")
+    #: where the declaration (or the report of it) is found
+    reference: Mapped[str] = mapped_column(Text, default="")
+
+
+class Visibility(enum.StrEnum):
+    PUBLIC = "public"
+    INVITATION = "invitation"
+
+
+class MailingList(Base):
+    """Whom a newsletter reaches: of the network (no municipality) or of one municipality."""
+
+    __tablename__ = "lists"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    title: Mapped[str] = mapped_column(Text)
+    municipality: Mapped[str | None] = mapped_column(ForeignKey(Municipality.ags))
+    visibility: Mapped[Visibility] = mapped_column(one_of(Visibility), default=Visibility.PUBLIC)
+    language: Mapped[str] = mapped_column(Text, default="de")
+    reply_to: Mapped[str] = mapped_column(Text, default="")
+    #: who answers for the data (Art. 4 (7) GDPR); "" means the operator of the service
+    controller: Mapped[str] = mapped_column(Text, default="")
+    imprint: Mapped[str] = mapped_column(Text, default="")
+    privacy_url: Mapped[str] = mapped_column(Text, default="")
+    #: key of the newsletter in the schedule that this list follows, or ""
+    follows: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(Utc)
+
+
+class FormOfAddress(enum.StrEnum):
+    """How a person wants to be addressed. Never guessed from a first name."""
+
+    FRAU = "frau"
+    HERR = "herr"
+    NEUTRAL = "neutral"
+
+
+class Format(enum.StrEnum):
+    BOTH = "both"
+    TEXT = "text"
+
+
+class Subscriber(Base):
+    """One address, and what its owner told us to call them."""
+
+    __tablename__ = "subscribers"
+    __table_args__ = (Index(None, "address_hash"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    handle: Mapped[int] = mapped_column(Handle, unique=True, default=new_handle)
+    #: normalised (subscribers.addresses): NFC local part, domain as lower-case A-label
+    address: Mapped[str] = mapped_column(Text, unique=True)
+    #: HMAC(suppression key, address): what the suppression list knows an address by
+    address_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    domain: Mapped[str] = mapped_column(Text)
+    form: Mapped[FormOfAddress] = mapped_column(one_of(FormOfAddress), default=FormOfAddress.NEUTRAL)
+    title: Mapped[str] = mapped_column(Text, default="")
+    given: Mapped[str] = mapped_column(Text, default="")
+    family: Mapped[str] = mapped_column(Text, default="")
+    language: Mapped[str] = mapped_column(Text, default="de")
+    format: Mapped[Format] = mapped_column(one_of(Format), default=Format.BOTH)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+
+
+class Role(enum.StrEnum):
+    CONTACT = "contact"
+    DEPUTY = "deputy"
+    MAILBOX = "mailbox"
+    HEAD = "head"
+    GUEST = "guest"
+    STATE = "state"
+    ASSOCIATION = "association"
+
+
+class Office(Base):
+    """A function somebody holds in a municipality for a time. The office is not the person."""
+
+    __tablename__ = "offices"
+    __table_args__ = (
+        UniqueConstraint("subscriber_id", "municipality", "role", "starts"),
+        Index(None, "municipality"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    municipality: Mapped[str] = mapped_column(ForeignKey(Municipality.ags))
+    role: Mapped[Role] = mapped_column(one_of(Role))
+    subscriber_id: Mapped[int] = mapped_column(ForeignKey(Subscriber.id, ondelete="CASCADE"))
+    starts: Mapped[date]
+    #: last day in office; None while it lasts
+    ends: Mapped[date | None]
+
+
+class SubscriptionState(enum.StrEnum):
+    PENDING = "pending"
+    ACTIVE = "active"
+    UNSUBSCRIBED = "unsubscribed"
+
+
+class Basis(enum.StrEnum):
+    """Why a person may be written to (Art. 6 (1) a and e GDPR; prior consent was given elsewhere)."""
+
+    CONSENT = "consent"
+    PUBLIC_TASK = "public-task"
+    PRIOR_CONSENT = "prior-consent"
+
+
+class Subscription(Base):
+    """A subscriber on a list."""
+
+    __tablename__ = "subscriptions"
+    __table_args__ = (
+        UniqueConstraint("list_key", "subscriber_id"),
+        Index(None, "subscriber_id"),
+        Index(None, "ended_through"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    list_key: Mapped[str] = mapped_column(ForeignKey(MailingList.key))
+    subscriber_id: Mapped[int] = mapped_column(ForeignKey(Subscriber.id, ondelete="CASCADE"))
+    state: Mapped[SubscriptionState] = mapped_column(one_of(SubscriptionState))
+    basis: Mapped[Basis] = mapped_column(one_of(Basis))
+    #: when it came into its present state
+    since: Mapped[datetime] = mapped_column(Utc)
+    #: handle of the issue whose link ended it
+    ended_through: Mapped[int | None] = mapped_column(Handle)
+
+
+class Consent(Base):
+    """Append-only evidence of what somebody agreed to or took back, in which words, and when.
+
+    Kept apart from the person: it names handles, so it outlives an erased row. The courts
+    want the whole procedure and its wording on record (BGH I ZR 164/09).
+    """
+
+    __tablename__ = "consents"
+    __table_args__ = (Index(None, "subscriber_handle"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    subscriber_handle: Mapped[int] = mapped_column(Handle)
+    list_key: Mapped[str] = mapped_column(Text)
+    #: "granted" or "withdrawn"
+    act: Mapped[str] = mapped_column(Text)
+    wording: Mapped[str] = mapped_column(Text, default="")
+    wording_version: Mapped[str] = mapped_column(Text, default="")
+    #: where it was given: the form's URL, a file's name, "link", "mail", ...
+    source: Mapped[str] = mapped_column(Text)
+    requested_at: Mapped[datetime | None] = mapped_column(Utc)
+    at: Mapped[datetime] = mapped_column(Utc)
+    #: handle of the notice (the confirmation mail, kept as sent) that was answered
+    notice_handle: Mapped[int | None] = mapped_column(Handle)
+    actor: Mapped[str] = mapped_column(Text)
+
+
+class SuppressionReason(enum.StrEnum):
+    HARD = "hard"
+    COMPLAINT = "complaint"
+    STAFF = "staff"
+    ERASED = "erased"
+
+
+class Suppression(Base):
+    """An address that must get nothing, known by its keyed hash only."""
+
+    __tablename__ = "suppressions"
+
+    address_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    reason: Mapped[SuppressionReason] = mapped_column(one_of(SuppressionReason), primary_key=True)
+    at: Mapped[datetime] = mapped_column(Utc)
+    actor: Mapped[str] = mapped_column(Text)
+
+
+class RequestKind(enum.StrEnum):
+    CONFIRM = "confirm"
+    GOODBYE = "goodbye"
+
+
+class RequestState(enum.StrEnum):
+    NEW = "new"
+    WRITTEN = "written"
+    DROPPED = "dropped"
+
+
+class Request(Base):
+    """One thing a person set going that a mail answers.
+
+    Whoever needs a mail writes this row in its own transaction and nothing else, so a
+    sign-up does the same small work whether the address is new or known.
+    """
+
+    __tablename__ = "requests"
+    __table_args__ = (
+        Index(None, "state"),
+        CheckConstraint("(address IS NULL) <> (subscriber_id IS NULL)", name="whom"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    kind: Mapped[RequestKind] = mapped_column(one_of(RequestKind))
+    list_key: Mapped[str] = mapped_column(ForeignKey(MailingList.key))
+    #: who asks: an address as typed and normalised, or somebody we know
+    address: Mapped[str | None] = mapped_column(Text)
+    subscriber_id: Mapped[int | None] = mapped_column(ForeignKey(Subscriber.id, ondelete="CASCADE"))
+    #: what else the form said: names, municipality, wording version, ...
+    details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    actor: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    state: Mapped[RequestState] = mapped_column(one_of(RequestState), default=RequestState.NEW)
+    #: why it was dropped: "known", "suppressed", "one-a-day", ...
+    outcome: Mapped[str] = mapped_column(Text, default="")
