@@ -3,8 +3,8 @@
 import enum
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, or_, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mailer.issues.model import Issue
 from mailer.notices.model import Notice
@@ -49,7 +49,8 @@ class Delivery(Base):
 
     __tablename__ = "deliveries"
     __table_args__ = (
-        UniqueConstraint("issue_id", "subscriber_id"),
+        # the person by handle, so that the key holds after an erasure
+        UniqueConstraint("issue_id", "subscriber_handle"),
         UniqueConstraint("notice_id"),
         CheckConstraint("(issue_id IS NULL) <> (notice_id IS NULL)", name="issue_or_notice"),
         CheckConstraint("(issue_id IS NULL) = (edition_id IS NULL)", name="edition_of_issue"),
@@ -139,3 +140,15 @@ class Figure(Base):
     state: Mapped[str] = mapped_column(Text)
     reason: Mapped[str] = mapped_column(Text)
     n: Mapped[int]
+
+
+def delivery_named(session: Session, context: int, subscriber: int) -> Delivery | None:
+    """The delivery that a mailed token names by the handles of its issue or notice and its person."""
+    issue = select(Issue.id).where(Issue.handle == context).scalar_subquery()
+    notice = select(Notice.id).where(Notice.handle == context).scalar_subquery()
+    return session.scalar(
+        select(Delivery).where(
+            Delivery.subscriber_handle == subscriber,
+            or_(Delivery.issue_id == issue, Delivery.notice_id == notice),
+        )
+    )

@@ -1,0 +1,107 @@
+"""The database at the edge: engines, and the two kinds of session.
+
+`read()` gives a session that cannot write (handlers of GET and HEAD get this one), `write()`
+one that holds the write lock from its first statement and commits at the end of its block.
+SQLite upgrades a reader to a writer only if nobody wrote meanwhile and fails with "database
+is locked" otherwise, whatever the timeout: hence BEGIN IMMEDIATE for all who mean to write.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+import mailer.receipts.model  # noqa: F401  the last noun of the river: with it every table is known
+from subscribers.base import Base
+
+#: seconds a SQLite writer waits for another one
+_BUSY_TIMEOUT = 30
+
+
+class Database:
+    """One database: SQLite (WAL, synchronous=FULL) or PostgreSQL, by its SQLAlchemy URL."""
+
+    def __init__(self, url: str, *, ca_bundle: str = "") -> None:
+        self.engine = _engine(url, ca_bundle)
+        self._reading = self.engine.execution_options(infomail_writes=False)
+        self._writing = self.engine.execution_options(infomail_writes=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that sees one state of the database and cannot change it."""
+        with Session(self._reading, autoflush=False, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session that commits when its block ends and rolls back when it raises."""
+        with Session(self._writing, expire_on_commit=False) as session, session.begin():
+            # take the lock now: what the block reads must still hold when it writes
+            session.connection()
+            yield session
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _engine(url: str, ca_bundle: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(parsed, connect_args={"timeout": _BUSY_TIMEOUT})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    connect_args = {"sslrootcert": ca_bundle} if ca_bundle else {}
+    engine = create_engine(parsed, pool_pre_ping=True, connect_args=connect_args)
+    event.listen(engine, "begin", _begin_postgresql)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # BEGIN is ours to say (_begin_sqlite); sqlite3 would say it late and never IMMEDIATE
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA secure_delete=ON")
+    connection.execute("PRAGMA cache_size=-65536")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("infomail_writes", True)
+    connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if not connection.get_execution_options().get("infomail_writes", True):
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+
+def upgrade(database: Database) -> None:
+    """Bring the database to the newest schema; an empty one is created."""
+    config = _alembic()
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def is_current(database: Database) -> bool:
+    """Whether the schema is the newest one."""
+    head = ScriptDirectory.from_config(_alembic()).get_current_head()
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() == head
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "mailer:migrations")
+    config.attributes["metadata"] = Base.metadata
+    return config

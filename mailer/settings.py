@@ -1,0 +1,77 @@
+"""What an operator sets: INFOMAIL_* in the environment or in .env of the current folder.
+
+Read once at the edge (cli, daemon, web); everything else receives values.
+"""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Each field's description is its documentation (docs/settings.md is checked against it)."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="INFOMAIL_", env_file=".env", env_file_encoding="utf-8", extra="ignore"
+    )
+
+    database_url: SecretStr = Field(
+        SecretStr("sqlite:///infomail.sqlite"),
+        description="SQLAlchemy URL: sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME",
+    )
+    schedule: Path = Field(Path("schedule.toml"), description="The plan: newsletters, sections, feeds")
+    templates: Path = Field(
+        Path("templates"), description="Folder whose templates come before the shipped ones, if it exists"
+    )
+    spool: Path = Field(Path("spool"), description="Folder of the delivery journals, one file a worker")
+
+    public_url: str = Field(
+        "http://127.0.0.1:8025", description="Where subscribers reach the pages; every mailed link begins so"
+    )
+    http_listen: str = Field("127.0.0.1:8025", description="HOST:PORT the pages listen on")
+    trusted_proxies: str = Field(
+        "127.0.0.1", description="Addresses of reverse proxies whose X-Forwarded-For counts, with commas"
+    )
+
+    secret_keys: SecretStr = Field(
+        SecretStr(""),
+        description="ID:BASE64 of 32 bytes or more, newest first, with commas; they sign every mailed link",
+    )
+    suppression_key: SecretStr = Field(
+        SecretStr(""),
+        description="BASE64 of 32 bytes; hashes the addresses on the suppression list. It never changes",
+    )
+
+    smtp_urls: SecretStr = Field(
+        SecretStr("smtp://127.0.0.1:25?starttls=off"),
+        description="Relays in order, with commas: smtp://USER:PASSWORD@HOST:PORT?starttls=required"
+        "&connections=4, or smtps://",
+    )
+    hello_name: str = Field("localhost", description="The name given in EHLO")
+    return_path: str = Field(
+        "bounce+{token}@localhost",
+        description="Where bounces go: bounce+{token}@HOST, {token}@HOST, or one fixed address",
+    )
+    message_id_domain: str = Field("localhost", description="Right-hand side of Message-IDs")
+    lmtp_listen: str = Field("127.0.0.1:8024", description="HOST:PORT the intake listens on; empty: none")
+    inbox_listen: str = Field(
+        "", description="HOST:PORT of a local inbox for trying out: takes all mail by SMTP into ./inbox"
+    )
+
+    http_proxy: str = Field("", description="Forward proxy for fetching feeds: http://HOST:PORT")
+    ca_bundle: Path | None = Field(
+        None, description="PEM file of the authorities trusted beside the system's"
+    )
+
+    network: str = Field("Kommunen-Netzwerk", description="Name of the network, as the mails' head shows it")
+    operator_address: str = Field("", description="Who looks after this service: named in List-Owner")
+    sender_address: str = Field("infomail@localhost", description="From: of every mail")
+    sender_name: str = Field("", description="Display name of From, and name in the imprint (§ 5 DDG)")
+    sender_street: str = Field("", description="Imprint: street and number, no P.O. box")
+    sender_city: str = Field("", description="Imprint: postal code and city")
+    sender_represented_by: str = Field("", description="Imprint: who represents the sender")
+    sender_email: str = Field("", description="Imprint: address to write to")
+    sender_phone: str = Field("", description="Imprint: telephone")
+    sender_responsible: str = Field("", description="Imprint: responsible for the content (§ 18 MStV)")
+    sender_privacy_url: str = Field("", description="Link to the privacy notice")

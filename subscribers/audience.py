@@ -1,0 +1,107 @@
+"""Who may receive an issue now: one statement, so that it holds for a million people.
+
+Active on one of the lists, and the address not suppressed for any reason. A person on
+several of the lists counts once: through the network's list, else the lowest list key.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Subquery, case, exists, func, literal, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from subscribers.model import (
+    MailingList,
+    Office,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    Suppression,
+)
+
+
+def lists_of_newsletter(session: Session, list_key: str, newsletter: str) -> list[str]:
+    """The lists an issue goes to, the preferred first: its own, and those that follow its newsletter."""
+    rows = session.execute(
+        select(MailingList.key, MailingList.municipality).where(
+            or_(MailingList.key == list_key, MailingList.follows == newsletter)
+        )
+    )
+    return [key for key, _ in sorted(rows, key=lambda row: (row.municipality is not None, row.key))]
+
+
+def audience(lists: Sequence[str], today: date) -> Select[int, int, str, str, str, str, Any, Any, Any]:
+    """Selects a row for each person who may receive now.
+
+    `lists` in order of preference. Columns: subscriber_id, subscriber_handle, address, domain,
+    list_key, language, places and roles (sorted, joined by commas, "" for none),
+    municipality (the AGS that figures count the person under, or "").
+    """
+    offices = _offices(today)
+    own = func.coalesce(MailingList.municipality, "")
+    query = (
+        select(
+            Subscriber.id.label("subscriber_id"),
+            Subscriber.handle.label("subscriber_handle"),
+            Subscriber.address.label("address"),
+            Subscriber.domain.label("domain"),
+            Subscription.list_key.label("list_key"),
+            Subscriber.language.label("language"),
+            func.coalesce(offices.c.places, own).label("places"),
+            func.coalesce(offices.c.roles, "").label("roles"),
+            func.coalesce(offices.c.first, own).label("municipality"),
+        )
+        .join(Subscription, Subscription.subscriber_id == Subscriber.id)
+        .join(MailingList, MailingList.key == Subscription.list_key)
+        .outerjoin(offices, offices.c.subscriber_id == Subscriber.id)
+        .where(
+            Subscription.list_key.in_(lists),
+            Subscription.state == SubscriptionState.ACTIVE,
+            ~exists().where(Suppression.address_hash == Subscriber.address_hash),
+        )
+    )
+    return query.where(_is_preferred(lists)) if len(lists) > 1 else query
+
+
+def _is_preferred(lists: Sequence[str]) -> ColumnElement[bool]:
+    other = aliased(Subscription)
+    rank = {key: literal(place) for place, key in enumerate(lists)}
+    return ~exists().where(
+        other.subscriber_id == Subscriber.id,
+        other.state == SubscriptionState.ACTIVE,
+        other.list_key.in_(lists),
+        case(rank, value=other.list_key) < case(rank, value=Subscription.list_key),
+    )
+
+
+def _offices(today: date) -> Subquery:
+    """The places and roles of all who hold an office today, sorted within each person."""
+    held = select(Office.subscriber_id, Office.municipality, Office.role).where(
+        Office.starts <= today, or_(Office.ends.is_(None), Office.ends >= today)
+    )
+    places = _joined(held.with_only_columns(Office.subscriber_id, Office.municipality.label("value")))
+    roles = _joined(held.with_only_columns(Office.subscriber_id, Office.role.label("value")))
+    return (
+        select(
+            places.c.subscriber_id,
+            places.c.joined.label("places"),
+            roles.c.joined.label("roles"),
+            places.c.first,
+        )
+        .join(roles, roles.c.subscriber_id == places.c.subscriber_id)
+        .subquery("held_offices")
+    )
+
+
+def _joined(values: Select[int, Any]) -> Subquery:
+    ordered = values.distinct().order_by("subscriber_id", "value").subquery()
+    return (
+        select(
+            ordered.c.subscriber_id,
+            func.aggregate_strings(ordered.c.value, ",").label("joined"),
+            func.min(ordered.c.value).label("first"),
+        )
+        .group_by(ordered.c.subscriber_id)
+        .subquery()
+    )
