@@ -1,0 +1,25 @@
+"""The addresses that mails point to. Always built on the configured base, never on a Host header."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """URLs below `base`, which has no slash at its end. Tokens come from subscribers.tokens."""
+
+    base: str
+
+    def unsubscribe(self, token: str) -> str:
+        return f"{self.base}/abmelden/{token}"
+
+    def confirm(self, token: str) -> str:
+        return f"{self.base}/bestaetigen/{token}"
+
+    def undo(self, token: str) -> str:
+        return f"{self.base}/rueckgaengig/{token}"
+
+    def archive(self, token: str) -> str:
+        return f"{self.base}/ausgabe/{token}"
+
+    def sign_up(self, list_key: str) -> str:
+        return f"{self.base}/anmelden/{list_key}"

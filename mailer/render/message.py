@@ -1,0 +1,143 @@
+"""The encoded mail with slots: encoded once per edition, filled per recipient.
+
+A recipient differs from the next in few places: the address, three tokens, the date, the
+salutation. Those are slots; all between them is encoded once, and filling is one join
+(about 1 microsecond; building an EmailMessage takes 1,600).
+
+What makes that sound is quoted-printable (RFC 2045 6.7): a soft line break stands before and
+after every slot in a body, so what stands in it is encoded by itself and no line grows too
+long. No encoded line begins with a dot, so SMTP's dot-stuffing (RFC 5321 4.5.2) finds
+nothing to do. The parts are ASCII and never hold NUL, so NUL marks the slots.
+"""
+
+import binascii
+import enum
+import html as html_entities
+import re
+from collections.abc import Mapping, Sequence
+from email.message import EmailMessage
+from email.policy import SMTP
+
+#: longest line in quoted-printable, its end not counted (RFC 2045 6.7)
+_LONGEST = 76
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+class Slot(enum.Enum):
+    """A place where recipients differ; the value marks it in the encoded mail."""
+
+    TO = b"\0a\0"
+    DATE = b"\0d\0"
+    MESSAGE_ID = b"\0m\0"
+    UNSUBSCRIBE = b"\0u\0"
+    SALUTATION_TEXT = b"\0s\0"
+    SALUTATION_HTML = b"\0h\0"
+
+
+def encode(
+    *,
+    headers: Sequence[tuple[str, str]],
+    slotted: Sequence[bytes],
+    text: str,
+    html: str,
+    sentinels: Mapping[str, Slot],
+    boundary: str,
+) -> bytes:
+    """The whole mail, a multipart/alternative of text and HTML, with `Slot` marks in it.
+
+    `headers` are ordinary values, encoded here (RFC 2047) and refused with ValueError if they
+    hold a line break; `slotted` are complete header lines with marks in them. `sentinels` says
+    which text in the parts stands for which slot.
+    """
+    head = EmailMessage(policy=SMTP)
+    for name, value in headers:
+        head[name] = value
+    lines = [head.as_bytes().removesuffix(b"\r\n"), *(line + b"\r\n" for line in slotted)]
+    lines += [
+        b"MIME-Version: 1.0\r\n",
+        b'Content-Type: multipart/alternative; boundary="%s"\r\n' % boundary.encode(),
+    ]
+    for subtype, content in ((b"plain", text), (b"html", html)):
+        lines += [
+            b"\r\n--%s\r\n" % boundary.encode(),
+            b'Content-Type: text/%s; charset="utf-8"\r\n' % subtype,
+            b"Content-Transfer-Encoding: quoted-printable\r\n\r\n",
+            _encode_part(content, sentinels),
+        ]
+    lines.append(b"\r\n--%s--\r\n" % boundary.encode())
+    return b"".join(lines)
+
+
+def _encode_part(content: str, sentinels: Mapping[str, Slot]) -> bytes:
+    pieces: list[str | Slot] = [content]
+    for sentinel, slot in sentinels.items():
+        pieces = [new for piece in pieces for new in _split(piece, sentinel, slot)]
+    encoded = [
+        # a break before and after each slot: what fills it begins and ends a line of its own
+        b"=\r\n%s=\r\n" % piece.value if isinstance(piece, Slot) else quoted_printable(piece)
+        for piece in pieces
+    ]
+    return b"".join(encoded)
+
+
+def _split(piece: str | Slot, sentinel: str, slot: Slot) -> list[str | Slot]:
+    if isinstance(piece, Slot):
+        return [piece]
+    parts: list[str | Slot] = []
+    for part in piece.split(sentinel):
+        parts += [part, slot]
+    return parts[:-1]
+
+
+def quoted_printable(text: str) -> bytes:
+    """`text` as UTF-8 in quoted-printable: CRLF line ends, no line over 76 or beginning with a dot."""
+    if "\0" in text:
+        raise ValueError("NUL in a mail")
+    # b2a_qp breaks lines the way its input does, and by \n alone where it has no break
+    encoded = binascii.b2a_qp(_LINE_END.sub("\n", text).encode(), istext=True)
+    return b"\r\n".join(map(_without_dot, encoded.split(b"\n")))
+
+
+def _without_dot(line: bytes) -> bytes:
+    rest = line.lstrip(b".")
+    dots = len(line) - len(rest)
+    if len(line) + 2 * dots <= _LONGEST:
+        return b"=2E" * dots + rest
+    return b"=2E=\r\n" * dots + rest
+
+
+class Prepared:
+    """An encoded mail, cut at its slots and ready to be filled."""
+
+    __slots__ = ("_parts", "_slots")
+
+    def __init__(self, encoded: bytes) -> None:
+        marks = {slot.value: slot for slot in Slot}
+        parts: list[bytes] = []
+        slots: list[tuple[int, Slot]] = []
+        rest = encoded
+        while (at := rest.find(b"\0")) >= 0:
+            parts += [rest[:at], b""]
+            slots.append((len(parts) - 1, marks[rest[at : at + 3]]))
+            rest = rest[at + 3 :]
+        self._parts = [*parts, rest]
+        self._slots = slots
+
+    def fill(self, values: Mapping[Slot, bytes]) -> bytes:
+        """The mail of one recipient. `values` are encoded already: see `salutation` and `header_value`."""
+        parts = self._parts.copy()
+        for place, slot in self._slots:
+            parts[place] = values[slot]
+        return b"".join(parts)
+
+
+def salutation(text: str) -> tuple[bytes, bytes]:
+    """A salutation as it goes into the slots of the text and of the HTML part."""
+    return quoted_printable(text), quoted_printable(html_entities.escape(text))
+
+
+def header_value(text: str) -> bytes:
+    """A short value for a slot in a header. Raises ValueError if it holds a control character."""
+    if any(character < " " or character == "\x7f" for character in text):
+        raise ValueError("control character in a header")
+    return text.encode()
