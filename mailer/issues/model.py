@@ -36,6 +36,8 @@ class Issue(Base):
     newsletter: Mapped[str] = mapped_column(Text)
     slot: Mapped[datetime] = mapped_column(Utc)
     send_at: Mapped[datetime] = mapped_column(Utc)
+    #: outside the plan (Sonderausgabe)
+    special: Mapped[bool] = mapped_column(default=False)
     list_key: Mapped[str] = mapped_column(ForeignKey(MailingList.key))
     state: Mapped[IssueState] = mapped_column(one_of(IssueState), default=IssueState.DRAFT)
     #: counted within the newsletter and the year of its slot

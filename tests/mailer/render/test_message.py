@@ -63,7 +63,7 @@ def _parts(raw: bytes) -> tuple[str, str]:
     plain, rich = message.iter_parts()
     assert not plain.defects
     assert not rich.defects
-    return plain.get_content(), rich.get_content()
+    return _lines(plain.get_content()), _lines(rich.get_content())
 
 
 def _lines(text: str) -> str:

@@ -1,0 +1,159 @@
+"""From items to an issue: one number of a newsletter, chosen and numbered."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from mailer.feeds.model import Feed, Item
+from mailer.issues.choose import choose
+from mailer.issues.content import content_digest
+from mailer.issues.model import Entry, EntryState, Issue, IssueState
+from mailer.issues.workflow import Act, next_state
+from mailer.schedule import Newsletter
+from subscribers.model import MailingList
+
+#: titles that the preheader names
+_TEASERS = 3
+
+
+class NoSuchList(Exception):
+    """The plan sends to a list that does not exist."""
+
+
+def compose(
+    session: Session,
+    newsletter: Newsletter,
+    *,
+    slot: datetime,
+    send_at: datetime,
+    special: bool = False,
+    now: datetime,
+) -> Issue:
+    """The issue of this newsletter and slot: the one on record, or a new draft.
+
+    `slot` is the nominal due time and the key, `send_at` when it is to go out. A `special` issue
+    (Sonderausgabe) is not of the plan: its slot is the moment it was composed.
+    """
+    known = session.scalar(select(Issue).where(Issue.newsletter == newsletter.key, Issue.slot == slot))
+    if known is not None:
+        return known
+    if session.get(MailingList, newsletter.list) is None:
+        raise NoSuchList(f"there is no list {newsletter.list!r}: `infomail lists add {newsletter.list}`")
+    chosen = _chosen(session, newsletter, slot, send_at)
+    titles = [item.title for _, items in chosen for item in items]
+    number, year = _number(session, newsletter, slot)
+    issue = Issue(
+        newsletter=newsletter.key,
+        slot=slot,
+        send_at=send_at,
+        special=special,
+        list_key=newsletter.list,
+        number=number,
+        year=year,
+        title=newsletter.title,
+        zone=newsletter.zone.key,
+        template=newsletter.template,
+        subject=f"{newsletter.title} – {number}/{year}",
+        preheader=" · ".join(titles[:_TEASERS]),
+        created_at=now,
+    )
+    session.add(issue)
+    session.flush()
+    sources = {feed.key: feed.title for feed in session.scalars(select(Feed))}
+    for place, items in chosen:
+        for position, item in enumerate(items):
+            session.add(_entry(issue, newsletter, place, position, item, sources[item.feed_key]))
+    if len(titles) < newsletter.too_few.below and newsletter.too_few.then != "send":
+        # the slot keeps its row, so nothing composes it a second time; its items stay free
+        issue.state = next_state(issue.state, Act.CANCEL)
+    session.flush()
+    return issue
+
+
+def entries_of(session: Session, issue: Issue) -> list[Entry]:
+    """The entries of an issue in the order a reader meets them."""
+    return list(
+        session.scalars(
+            select(Entry)
+            .where(Entry.issue_id == issue.id, Entry.state == EntryState.PLACED)
+            .order_by(Entry.section_position, Entry.position, Entry.id)
+        )
+    )
+
+
+def last_slot(session: Session, newsletter: str) -> datetime | None:
+    """The latest slot of the plan that has an issue; special issues do not count."""
+    return session.scalar(
+        select(func.max(Issue.slot)).where(Issue.newsletter == newsletter, Issue.special.is_(False))
+    )
+
+
+def act_on(session: Session, issue: Issue, act: Act, *, actor: str, now: datetime) -> None:
+    """Move an issue along its workflow. Raises IllegalMove.
+
+    Approving binds the release to the content as it is now.
+    """
+    issue.state = next_state(issue.state, act)
+    if act is Act.APPROVE:
+        issue.approved_digest = content_digest(issue, entries_of(session, issue))
+        issue.approved_by, issue.approved_at = actor, now
+
+
+def is_approved(session: Session, issue: Issue) -> bool:
+    """Whether the content is the very one that was approved."""
+    return issue.approved_digest == content_digest(issue, entries_of(session, issue))
+
+
+def _chosen(
+    session: Session, newsletter: Newsletter, slot: datetime, at: datetime
+) -> list[tuple[int, list[Item]]]:
+    feeds = {feed for section in newsletter.sections for feed in section.feeds}
+    earlier = (
+        select(Entry.item_id)
+        .join(Issue, Issue.id == Entry.issue_id)
+        .where(Issue.newsletter == newsletter.key, Issue.state != IssueState.CANCELLED)
+    )
+    used = session.scalars(select(Item).where(Item.id.in_(earlier)))
+    items = session.scalars(select(Item).where(Item.feed_key.in_(feeds), Item.id.not_in(earlier)))
+    day = slot.astimezone(newsletter.zone).date()
+    return choose(newsletter.sections, items.all(), used=used.all(), day=day, at=at)
+
+
+def _number(session: Session, newsletter: Newsletter, slot: datetime) -> tuple[int, int]:
+    """The next number in the year of the slot; a cancelled issue's number is given again."""
+    year = slot.astimezone(newsletter.zone).year
+    last = session.scalar(
+        select(func.max(Issue.number)).where(
+            Issue.newsletter == newsletter.key, Issue.year == year, Issue.state != IssueState.CANCELLED
+        )
+    )
+    return (last or 0) + 1, year
+
+
+def _entry(issue: Issue, newsletter: Newsletter, place: int, position: int, item: Item, source: str) -> Entry:
+    return Entry(
+        issue_id=issue.id,
+        item_id=item.id,
+        feed_key=item.feed_key,
+        source=source,
+        section=newsletter.sections[place].title,
+        section_position=place,
+        position=position,
+        title=item.title,
+        url=item.url,
+        summary=item.summary,
+        published=item.published,
+        starts=item.starts,
+        ends=item.ends,
+        location=item.location,
+        places=item.places,
+        fetched_at=item.fetched_at,
+        item_digest=item.digest,
+    )
+
+
+def issues_of(session: Session, states: Sequence[IssueState]) -> list[Issue]:
+    """The issues in any of these states, oldest first."""
+    return list(session.scalars(select(Issue).where(Issue.state.in_(states)).order_by(Issue.id)))

@@ -1,0 +1,110 @@
+"""From an approved issue to its deliveries: one transaction, one INSERT .. SELECT."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, String, and_, delete, func, insert, literal, select
+from sqlalchemy.orm import Session
+
+from mailer.issues.model import Issue
+from mailer.outbox.model import Delivery, DeliveryState, Figure, Priority, Returned
+from mailer.render.choose import Key
+from mailer.render.model import Edition, EditionAudience
+from subscribers.audience import audience, lists_of_newsletter
+
+
+class EditionMissing(Exception):
+    """Somebody in the audience has no rendered edition: render once more and freeze again."""
+
+
+def audience_keys(session: Session, issue: Issue, today: date) -> dict[Key, int]:
+    """The distinct keys of everybody who would receive the issue now, and how many people each has."""
+    people = audience(lists_of_newsletter(session, issue.list_key, issue.newsletter), today).subquery()
+    columns = (people.c.list_key, people.c.language, people.c.places, people.c.roles)
+    rows = session.execute(select(*columns, func.count()).group_by(*columns))
+    return {Key(row[0], row[1], row[2], row[3]): row[4] for row in rows}
+
+
+def freeze(session: Session, issue: Issue, digest_of: Callable[[Key], str], today: date) -> int:
+    """Make one pending delivery for each person of the audience, and count them into the figures.
+
+    `digest_of` says which edition a key gets. Returns the number of deliveries. Raises
+    EditionMissing, having changed nothing that the caller's rollback does not take back.
+    """
+    counts = audience_keys(session, issue, today)
+    _map_editions(session, issue, counts, digest_of)
+    people = audience(lists_of_newsletter(session, issue.list_key, issue.newsletter), today).subquery()
+    result: Any = session.execute(
+        insert(Delivery).from_select(
+            [
+                "issue_id", "list_key", "edition_id", "subscriber_id", "subscriber_handle", "address",
+                "domain", "municipality", "priority", "state", "reason", "returned", "attempts", "worker",
+                "relay", "last_reply",
+            ],
+            select(
+                literal(issue.id), people.c.list_key, EditionAudience.edition_id, people.c.subscriber_id,
+                people.c.subscriber_handle, people.c.address, people.c.domain, people.c.municipality,
+                literal(int(Priority.BULK)), _text(DeliveryState.PENDING), _text(""), _text(Returned.NONE),
+                literal(0), _text(""), _text(""), _text(""),
+            ).join(
+                EditionAudience,
+                and_(
+                    EditionAudience.issue_id == issue.id,
+                    EditionAudience.list_key == people.c.list_key,
+                    EditionAudience.language == people.c.language,
+                    EditionAudience.places == people.c.places,
+                    EditionAudience.roles == people.c.roles,
+                ),
+            ),
+            include_defaults=False,
+        )
+    )  # fmt: skip
+    frozen: int = result.rowcount
+    if frozen != sum(counts.values()):
+        raise AssertionError(f"{sum(counts.values())} people in the audience, but {frozen} deliveries")
+    _count(session, issue)
+    return frozen
+
+
+def _map_editions(
+    session: Session, issue: Issue, keys: dict[Key, int], digest_of: Callable[[Key], str]
+) -> None:
+    editions = {
+        row.digest: row.id
+        for row in session.execute(select(Edition.digest, Edition.id).where(Edition.issue_id == issue.id))
+    }
+    rows = []
+    for key in keys:
+        edition = editions.get(digest_of(key))
+        if edition is None:
+            raise EditionMissing(f"issue {issue.id} is not rendered for {key}")
+        rows.append(
+            {
+                "issue_id": issue.id, "list_key": key.list_key, "language": key.language,
+                "places": key.places, "roles": key.roles, "edition_id": edition,
+            }
+        )  # fmt: skip
+    session.execute(delete(EditionAudience).where(EditionAudience.issue_id == issue.id))
+    if rows:
+        session.execute(insert(EditionAudience), rows)
+
+
+def _count(session: Session, issue: Issue) -> None:
+    group = (Delivery.list_key, Delivery.municipality, Delivery.domain)
+    session.execute(
+        insert(Figure).from_select(
+            ["issue_id", "list_key", "municipality", "domain", "relay", "worker", "state", "reason", "n"],
+            select(
+                literal(issue.id), *group, _text(""), _text("freeze"), _text(DeliveryState.PENDING),
+                _text(""), func.count(),
+            )
+            .where(Delivery.issue_id == issue.id)
+            .group_by(*group),
+            include_defaults=False,
+        )
+    )  # fmt: skip
+
+
+def _text(value: str) -> ColumnElement[str]:
+    return literal(str(value), String)

@@ -1,0 +1,117 @@
+"""An append-only file of what was accepted, one a worker: what a crash must not forget.
+
+The database follows in groups; the journal has each 250 the moment it is read. A write survives
+the death of the process (kill -9), and `sync` (fsync, once per group) that of the machine. The
+next start replays the journals of workers that are dead, before anything is claimed; replaying
+twice changes nothing, since settling is fenced by worker and try.
+
+A worker is alive as long as it holds the lock on its journal: the kernel lets go of that lock
+with the process, whatever killed it.
+"""
+
+import contextlib
+import fcntl
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+_SUFFIX = ".journal"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The next server took responsibility for try number `attempt` of a delivery."""
+
+    delivery: int
+    attempt: int
+    at: datetime
+    relay: str
+    reply: str
+
+
+class Journal:
+    """The journal of one living worker. Raises OSError where the disk refuses."""
+
+    def __init__(self, folder: Path, worker: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f"{worker}{_SUFFIX}"
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _sync_folder(folder)
+
+    def append(self, accepted: Accepted) -> None:
+        """Write one record; it survives this process from now on."""
+        line = _line(accepted)
+        written = os.write(self._file, line)
+        if written != len(line):
+            # a full disk takes a part of it; replay passes the torn record by
+            raise OSError(f"{self.path}: wrote {written} of {len(line)} bytes")
+
+    def sync(self) -> None:
+        """What was appended survives the machine from now on."""
+        os.fdatasync(self._file)
+
+    def clear(self) -> None:
+        """Forget all records: the database has them."""
+        os.ftruncate(self._file, 0)
+
+    def close(self) -> None:
+        """End the worker's life in good order."""
+        self.path.unlink(missing_ok=True)
+        os.close(self._file)
+
+
+@contextlib.contextmanager
+def of_the_dead(folder: Path) -> Iterator[list[tuple[str, list[Accepted]]]]:
+    """Worker and records of each journal whose worker is dead, locked against other starters.
+
+    When the block ends without an exception those journals are gone.
+    """
+    found: list[tuple[str, list[Accepted]]] = []
+    held: list[tuple[Path, int]] = []
+    try:
+        for path in sorted(folder.glob(f"*{_SUFFIX}")):
+            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(file)
+                continue
+            held.append((path, file))
+            found.append((path.name.removesuffix(_SUFFIX), list(_records(path))))
+        yield found
+        for path, _ in held:
+            path.unlink(missing_ok=True)
+    finally:
+        for _, file in held:
+            os.close(file)
+
+
+def _line(accepted: Accepted) -> bytes:
+    when = int(accepted.at.timestamp() * 1000)
+    reply = accepted.reply.replace("\t", " ").replace("\n", " ").replace("\r", " ")
+    fields = f"{accepted.delivery}\t{accepted.attempt}\t{when}\t{accepted.relay}\t{reply}"
+    data = fields.encode("utf-8", "replace")
+    return b"%08x\t%s\n" % (zlib.crc32(data), data)
+
+
+def _records(path: Path) -> Iterator[Accepted]:
+    """The whole records; one torn by a crash or a full disk fails its checksum and is passed by."""
+    for line in path.read_bytes().split(b"\n"):
+        checksum, _, data = line.partition(b"\t")
+        if not data or checksum != b"%08x" % zlib.crc32(data):
+            continue
+        delivery, attempt, when, relay, reply = data.decode().split("\t", 4)
+        at = datetime.fromtimestamp(int(when) / 1000, UTC)
+        yield Accepted(int(delivery), int(attempt), at, relay, reply)
+
+
+def _sync_folder(folder: Path) -> None:
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

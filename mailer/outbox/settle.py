@@ -1,0 +1,161 @@
+"""Write down what became of tries: state, attempt and figures in one transaction.
+
+Fenced: a result counts only while the delivery is still `sending`, by this worker, at this try.
+So a result that comes late, twice, or out of a journal already replayed changes nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.orm import Session
+
+from mailer.issues.model import Issue, IssueState
+from mailer.issues.workflow import Act, next_state
+from mailer.outbox import figures
+from mailer.outbox.claim import moved
+from mailer.outbox.model import Attempt, Delivery, DeliveryState
+from mailer.outbox.retry import RetryPolicy, draw, wait
+from subscribers.model import Subscriber, SuppressionReason
+from subscribers.subscribing import suppress
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """The result of one try. `outcome`: sent, deferred, failed or unsure; `code` 0 when no reply came.
+
+    `about` says what a refusal was about: mailbox, message or relay.
+    """
+
+    delivery: int
+    attempt: int
+    at: datetime
+    outcome: str
+    relay: str
+    code: int
+    reply: str
+    about: str
+
+
+def settle(
+    session: Session, *, worker: str, tries: Sequence[Tried], retry: RetryPolicy, now: datetime
+) -> int:
+    """Settle these tries of this worker. Returns how many counted."""
+    open_ = {
+        row.id: row
+        for row in session.execute(
+            select(
+                Delivery.id, Delivery.attempts, Delivery.issue_id, Delivery.list_key, Delivery.municipality,
+                Delivery.domain, Delivery.subscriber_id,
+            )
+            .where(
+                Delivery.id.in_([tried.delivery for tried in tries]),
+                Delivery.worker == worker,
+                Delivery.state == DeliveryState.SENDING,
+            )
+            .with_for_update()
+        )
+    }  # fmt: skip
+    counted = {
+        tried.delivery: tried
+        for tried in tries
+        if (row := open_.get(tried.delivery)) and row.attempts == tried.attempt
+    }
+    if not counted:
+        return 0
+    rows = [_outcome(tried, retry, now) for tried in counted.values()]
+    session.connection().execute(_UPDATE, rows)
+    session.execute(insert(Attempt), [_attempt(tried) for tried in counted.values()])
+    figures.add(session, worker, _changes(open_, rows))
+    for tried in counted.values():
+        if tried.outcome == "failed" and tried.about == "mailbox":
+            _suppress(session, open_[tried.delivery].subscriber_id, worker, now)
+    return len(counted)
+
+
+def finish_issues(session: Session, *, now: datetime) -> list[int]:
+    """Call those issues sent that were frozen and have nothing open left."""
+    finished = []
+    for issue in session.scalars(select(Issue).where(Issue.state == IssueState.SENDING)):
+        if issue.frozen_at is not None and figures.is_done(session, issue.id):
+            issue.state = next_state(issue.state, Act.FINISH)
+            issue.sent_at = now
+            finished.append(issue.id)
+    return finished
+
+
+_UPDATE = (
+    update(Delivery)
+    .where(Delivery.id == bindparam("b_id"))
+    .values(
+        state=bindparam("b_state"),
+        reason=bindparam("b_reason"),
+        due_at=bindparam("b_due_at"),
+        relay=bindparam("b_relay"),
+        last_reply=bindparam("b_last_reply"),
+        settled_at=bindparam("b_settled_at"),
+        lease_until=None,
+    )
+)
+
+
+def _outcome(tried: Tried, retry: RetryPolicy, now: datetime) -> dict[str, Any]:
+    state, reason, due_at = DeliveryState.SENT, "", None
+    if tried.outcome == "failed":
+        state, reason = DeliveryState.FAILED, tried.about
+    elif tried.outcome != "sent":
+        # no reply after the last byte: the mail may have arrived, but must not be lost
+        delay = wait(retry, tried.attempt, relay_trouble=tried.about == "relay", chance=draw())
+        if delay is None:
+            state, reason = DeliveryState.FAILED, "gave-up"
+        else:
+            state, due_at = DeliveryState.DEFERRED, now + delay
+    return {
+        "b_id": tried.delivery,
+        "b_state": state,
+        "b_reason": reason,
+        "b_due_at": due_at,
+        "b_relay": tried.relay,
+        "b_last_reply": tried.reply,
+        "b_settled_at": None if state is DeliveryState.DEFERRED else tried.at,
+    }
+
+
+def _attempt(tried: Tried) -> dict[str, Any]:
+    return {
+        "delivery_id": tried.delivery,
+        "number": tried.attempt,
+        "at": tried.at,
+        "relay": tried.relay,
+        "outcome": tried.outcome,
+        "code": tried.code,
+        "reply": tried.reply,
+    }
+
+
+def _changes(open_: dict[int, Any], rows: Sequence[dict[str, Any]]) -> Iterable[tuple[figures.Count, int]]:
+    for row in rows:
+        state = row["b_state"]
+        is_open = state is DeliveryState.DEFERRED
+        yield from moved(
+            open_[row["b_id"]],
+            DeliveryState.SENDING,
+            state,
+            # what is open again is taken out by the next claim, which knows no relay
+            relay="" if is_open else row["b_relay"],
+            reason=row["b_reason"],
+        )
+
+
+def _suppress(session: Session, subscriber_id: int | None, worker: str, now: datetime) -> None:
+    subscriber = session.get(Subscriber, subscriber_id) if subscriber_id else None
+    if subscriber is not None:
+        suppress(
+            session,
+            address_hash=subscriber.address_hash,
+            reason=SuppressionReason.HARD,
+            actor=f"worker:{worker}",
+            now=now,
+        )
