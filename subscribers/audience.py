@@ -5,6 +5,7 @@ several of the lists counts once: through the network's list, else the lowest li
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -19,6 +20,16 @@ from subscribers.model import (
     SubscriptionState,
     Suppression,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceKey:
+    """What decides which edition a person gets; `places` and `roles` as `audience` gives them."""
+
+    list_key: str
+    language: str
+    places: str
+    roles: str
 
 
 def lists_of_newsletter(session: Session, list_key: str, newsletter: str) -> list[str]:
@@ -62,6 +73,14 @@ def audience(lists: Sequence[str], today: date) -> Select[int, int, str, str, st
         )
     )
     return query.where(_is_preferred(lists)) if len(lists) > 1 else query
+
+
+def audience_keys(session: Session, lists: Sequence[str], today: date) -> dict[AudienceKey, int]:
+    """The distinct keys of everybody who may receive now, and how many people each has."""
+    people = audience(lists, today).subquery()
+    columns = (people.c.list_key, people.c.language, people.c.places, people.c.roles)
+    rows = session.execute(select(*columns, func.count()).group_by(*columns))
+    return {AudienceKey(row[0], row[1], row[2], row[3]): row[4] for row in rows}
 
 
 def _is_preferred(lists: Sequence[str]) -> ColumnElement[bool]:

@@ -97,7 +97,7 @@ class Worker:
             while not sending.done():
                 await self._settle_group(sending)
         finally:
-            await asyncio.to_thread(self._settle)
+            await self._settle_taken()
         await sending
         # everything in it is in the database by now
         self._journal.clear()
@@ -148,14 +148,18 @@ class Worker:
         await asyncio.wait({sending, full}, timeout=_GROUP_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         full.cancel()
         self._group_is_full.clear()
-        await asyncio.to_thread(self._settle)
+        await self._settle_taken()
 
-    def _settle(self) -> None:
+    async def _settle_taken(self) -> None:
+        # taken here, in the loop that appends: a thread might swap the list under an append
         tries, self._results = self._results, []
         if tries:
-            self._journal.sync()
-            with self.database.write() as session:
-                settle(session, worker=self.name, tries=tries, retry=self.retry, now=self.now())
+            await asyncio.to_thread(self._settle, tries)
+
+    def _settle(self, tries: Sequence[Tried]) -> None:
+        self._journal.sync()
+        with self.database.write() as session:
+            settle(session, worker=self.name, tries=tries, retry=self.retry, now=self.now())
 
     def _envelopes(self, batch: Sequence[Claimed]) -> Iterator[Envelope]:
         date = format_datetime(self.now()).encode()

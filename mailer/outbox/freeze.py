@@ -4,37 +4,31 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, delete, func, insert, literal, select
+from sqlalchemy import ColumnElement, String, and_, delete, exists, func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from mailer.issues.model import Issue
+from mailer.notices.model import Notice
 from mailer.outbox.model import Delivery, DeliveryState, Figure, Priority, Returned
-from mailer.render.choose import Key
 from mailer.render.model import Edition, EditionAudience
-from subscribers.audience import audience, lists_of_newsletter
+from subscribers.audience import AudienceKey, audience, audience_keys, lists_of_newsletter
+from subscribers.model import Subscriber
 
 
 class EditionMissing(Exception):
     """Somebody in the audience has no rendered edition: render once more and freeze again."""
 
 
-def audience_keys(session: Session, issue: Issue, today: date) -> dict[Key, int]:
-    """The distinct keys of everybody who would receive the issue now, and how many people each has."""
-    people = audience(lists_of_newsletter(session, issue.list_key, issue.newsletter), today).subquery()
-    columns = (people.c.list_key, people.c.language, people.c.places, people.c.roles)
-    rows = session.execute(select(*columns, func.count()).group_by(*columns))
-    return {Key(row[0], row[1], row[2], row[3]): row[4] for row in rows}
-
-
-def freeze(session: Session, issue: Issue, digest_of: Callable[[Key], str], today: date) -> int:
+def freeze(session: Session, issue: Issue, digest_of: Callable[[AudienceKey], str], today: date) -> int:
     """Make one pending delivery for each person of the audience, and count them into the figures.
 
     `digest_of` says which edition a key gets. Returns the number of deliveries. Raises
     EditionMissing, having changed nothing that the caller's rollback does not take back.
     """
-    counts = audience_keys(session, issue, today)
+    lists = lists_of_newsletter(session, issue.list_key, issue.newsletter)
+    counts = audience_keys(session, lists, today)
     _map_editions(session, issue, counts, digest_of)
-    people = audience(lists_of_newsletter(session, issue.list_key, issue.newsletter), today).subquery()
+    people = audience(lists, today).subquery()
     result: Any = session.execute(
         insert(Delivery).from_select(
             [
@@ -67,8 +61,31 @@ def freeze(session: Session, issue: Issue, digest_of: Callable[[Key], str], toda
     return frozen
 
 
+def queue_notices(session: Session) -> int:
+    """Make the delivery of each notice that has none yet; they overtake bulk. Returns how many."""
+    result: Any = session.execute(
+        insert(Delivery).from_select(
+            [
+                "notice_id", "list_key", "subscriber_id", "subscriber_handle", "address", "domain",
+                "municipality", "priority", "state", "reason", "returned", "attempts", "worker",
+                "relay", "last_reply",
+            ],
+            select(
+                Notice.id, Notice.list_key, Subscriber.id, Subscriber.handle, Subscriber.address,
+                Subscriber.domain, _text(""), literal(int(Priority.NOTICE)), _text(DeliveryState.PENDING),
+                _text(""), _text(Returned.NONE), literal(0), _text(""), _text(""), _text(""),
+            )
+            .join(Subscriber, Subscriber.id == Notice.subscriber_id)
+            .where(~exists().where(Delivery.notice_id == Notice.id)),
+            include_defaults=False,
+        )
+    )  # fmt: skip
+    queued: int = result.rowcount
+    return queued
+
+
 def _map_editions(
-    session: Session, issue: Issue, keys: dict[Key, int], digest_of: Callable[[Key], str]
+    session: Session, issue: Issue, keys: dict[AudienceKey, int], digest_of: Callable[[AudienceKey], str]
 ) -> None:
     editions = {
         row.digest: row.id

@@ -6,21 +6,11 @@ for those whose place nobody knows.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from mailer.issues.content import digest, entry_content
 from mailer.issues.model import Entry, Issue
+from subscribers.audience import AudienceKey
 from subscribers.model import MailingList
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What decides which edition a person gets; `places` and `roles` as the audience query gives them."""
-
-    list_key: str
-    language: str
-    places: str
-    roles: str
 
 
 class Chooser:
@@ -31,12 +21,12 @@ class Chooser:
         self._entries = entries
         self._lists = lists
 
-    def visible(self, key: Key) -> list[Entry]:
+    def visible(self, key: AudienceKey) -> list[Entry]:
         """The entries somebody with this key sees, in order."""
         places = key.places.split(",") if key.places else []
         return [entry for entry in self._entries if _reaches(entry.places, places)]
 
-    def digest(self, key: Key) -> str:
+    def digest(self, key: AudienceKey) -> str:
         """SHA-256 in hex of all that decides the rendering: the edition's key within its issue."""
         issue, mailing_list = self._issue, self._lists[key.list_key]
         return digest(
