@@ -1,0 +1,193 @@
+"""What is due, and who does it: the clock selects and pushes, the stages do the work.
+
+Every function may be called as often as one likes: the keys in the database make a second
+clock, or a second call, change nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from mailer import schedule
+from mailer.feeds import refresh as feeds
+from mailer.installation import Installation
+from mailer.issues import compose as issues
+from mailer.issues.model import Issue, IssueState
+from mailer.issues.workflow import Act
+from mailer.notices.write import Desk, write_notices
+from mailer.outbox.freeze import EditionMissing, freeze, queue_notices
+from mailer.receipts.apply import apply_receipts
+from mailer.render.choose import Chooser
+from mailer.render.editions import render_editions
+from mailer.render.preflight import imprint_gaps
+from mailer.render.sanitize import clean_html
+from subscribers.audience import audience_keys, lists_of_newsletter
+from subscribers.model import MailingList
+
+#: people may come onto a list while its issue is rendered: so often it is rendered anew
+_RENDERINGS = 5
+
+
+class NotReady(Exception):
+    """The issue cannot be sent; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """What one round of the clock did."""
+
+    feeds: list[feeds.Refreshed]
+    composed: list[int]
+    started: list[int]
+    notices: int
+    receipts: int
+
+
+async def tick(house: Installation, *, now: datetime) -> Ticked:
+    """Everything that is due, once, in the order of the river."""
+    return Ticked(
+        feeds=await refresh_feeds(house, now=now),
+        composed=compose_due(house, now=now),
+        started=start_due(house, now=now),
+        notices=answer_requests(house, now=now),
+        receipts=read_receipts(house, now=now),
+    )
+
+
+def sync_feeds(house: Installation) -> None:
+    """Bring the feeds of the plan into the table."""
+    with house.database.write() as session:
+        feeds.upsert_feeds(session, house.plan.feeds.values())
+
+
+async def refresh_feeds(house: Installation, *, now: datetime | None) -> list[feeds.Refreshed]:
+    """Fetch the feeds that are due; all of them where `now` is None."""
+    with house.database.read() as session:
+        due = feeds.due_feeds(session, now)
+    return await feeds.refresh(
+        house.database, due, policy=house.fetching, clean=_clean, now=lambda: datetime.now(UTC)
+    )
+
+
+def compose_due(house: Installation, *, now: datetime) -> list[int]:
+    """Compose the issues whose time has come; those that need no release are approved by the clock."""
+    composed = []
+    for newsletter in house.plan.newsletters.values():
+        while planned := _next_due(house, newsletter, now):
+            composed.append(_compose(house, newsletter, planned, now))
+    return composed
+
+
+def _next_due(
+    house: Installation, newsletter: schedule.Newsletter, now: datetime
+) -> schedule.PlannedSlot | None:
+    with house.database.read() as session:
+        if session.get(MailingList, newsletter.list) is None:
+            return None
+        last = issues.last_slot(session, newsletter.key)
+    return schedule.due(newsletter, house.plan, now, last)
+
+
+def _compose(
+    house: Installation, newsletter: schedule.Newsletter, planned: schedule.PlannedSlot, now: datetime
+) -> int:
+    with house.database.write() as session:
+        issue = issues.compose(
+            session, newsletter, slot=planned.slot, send_at=planned.send_at or planned.slot, now=now
+        )
+        if issue.state is IssueState.DRAFT and planned.send_at is None:
+            issues.act_on(session, issue, Act.CANCEL, actor="clock", now=now)
+        elif issue.state is IssueState.DRAFT and newsletter.release == "none":
+            issues.act_on(session, issue, Act.APPROVE, actor="clock", now=now)
+        return issue.id
+
+
+def start_due(house: Installation, *, now: datetime) -> list[int]:
+    """Start the approved issues whose time has come, within the late window of their newsletter."""
+    with house.database.read() as session:
+        approved = issues.issues_of(session, [IssueState.APPROVED])
+    started = []
+    for issue in approved:
+        newsletter = house.plan.newsletters.get(issue.newsletter)
+        if newsletter and issue.send_at <= now <= issue.send_at + newsletter.late:
+            start(house, issue.id, actor="clock", now=now)
+            started.append(issue.id)
+    return started
+
+
+def start(house: Installation, issue_id: int, *, actor: str, now: datetime) -> int:
+    """Render an approved issue and freeze its audience. Returns the number of deliveries.
+
+    Raises NotReady, and IllegalMove from a state that does not lead to sending.
+    """
+    gaps = imprint_gaps(house.letterhead.imprint)
+    if gaps:
+        raise NotReady(f"the imprint is not complete (§ 5 DDG): set {', '.join(gaps)}")
+    for _ in range(_RENDERINGS):
+        _render(house, issue_id, now)
+        try:
+            return _freeze(house, issue_id, actor, now)
+        except EditionMissing:
+            continue
+    raise NotReady("the audience changed faster than its editions could be rendered")
+
+
+def _render(house: Installation, issue_id: int, now: datetime) -> None:
+    with house.database.read() as session:
+        issue = session.get_one(Issue, issue_id)
+        lists = lists_of_newsletter(session, issue.list_key, issue.newsletter)
+        keys = audience_keys(session, lists, _day(issue, now))
+    render_editions(
+        house.database, issue_id, keys, letterhead=house.letterhead, signing=house.signing, now=now
+    )
+
+
+def _freeze(house: Installation, issue_id: int, actor: str, now: datetime) -> int:
+    with house.database.write() as session:
+        issue = session.get_one(Issue, issue_id, with_for_update=True)
+        if issue.state is IssueState.APPROVED and not issues.is_approved(session, issue):
+            raise NotReady("the issue was edited after its release: release it again")
+        issues.act_on(session, issue, Act.START, actor=actor, now=now)
+        issue.key_id, issue.frozen_at = house.signing.primary_id, now
+        lists = {row.key: row for row in session.scalars(select(MailingList))}
+        chooser = Chooser(issue, issues.entries_of(session, issue), lists)
+        return freeze(session, issue, chooser.digest, _day(issue, now))
+
+
+def answer_requests(house: Installation, *, now: datetime) -> int:
+    """Write the notices that people's requests call for, and queue them."""
+    desk = Desk(house.letterhead, house.signing, house.suppression_key, house.plan.timezone)
+    answered = 0
+    while True:
+        with house.database.write() as session:
+            count = write_notices(session, desk, now=now)
+            if not count:
+                return answered
+            queue_notices(session)
+        answered += count
+
+
+def read_receipts(house: Installation, *, now: datetime) -> int:
+    """Apply what came back."""
+    applied = 0
+    while True:
+        with house.database.write() as session:
+            count = apply_receipts(
+                session,
+                return_path=house.letterhead.return_path,
+                signing=house.signing,
+                now=now,
+            )
+        if not count:
+            return applied
+        applied += count
+
+
+def _clean(html: str, base_url: str) -> str:
+    return clean_html(html, base_url=base_url)
+
+
+def _day(issue: Issue, now: datetime) -> "date":
+    return now.astimezone(ZoneInfo(issue.zone)).date()

@@ -1,0 +1,157 @@
+"""One installation of Infomail: what its settings and its plan come to, as values.
+
+The edge (cli, daemon, web) opens it once; everything below is handed the parts it needs.
+"""
+
+import base64
+import binascii
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from subscribers.tokens import Keys
+
+from mailer.database import Database, is_current
+from mailer.feeds.fetch import Policy
+from mailer.links import Links
+from mailer.receipts.returnpath import ReturnPath
+from mailer.render.letterhead import Imprint, Letterhead
+from mailer.schedule import Plan, PlanProblems, read_plan
+from mailer.settings import Settings
+from mailer.shipped import shipped
+from mailer.smtp.pool import Pool, Relay
+
+
+class NotConfigured(Exception):
+    """Settings or plan are wrong; says what, a line each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    settings: Settings
+    database: Database
+    plan: Plan
+    letterhead: Letterhead
+    signing: Keys
+    suppression_key: bytes
+    fetching: Policy
+
+
+@contextmanager
+def open_installation(settings: Settings) -> Iterator[Installation]:
+    """Everything of this installation, checked. Raises NotConfigured."""
+    plan = load_plan(settings)
+    signing = signing_keys(settings)
+    suppression = suppression_key(settings)
+    letterhead = _letterhead(settings)
+    with open_database(settings) as database:
+        yield Installation(
+            settings, database, plan, letterhead, signing, suppression, _fetch_policy(settings)
+        )
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Database]:
+    """The database of the settings, with the newest schema. Raises NotConfigured."""
+    database = Database(settings.database_url.get_secret_value(), ca_bundle=str(settings.ca_bundle or ""))
+    try:
+        if not is_current(database):
+            raise NotConfigured("the database has not the newest schema: run `infomail db upgrade`")
+        yield database
+    finally:
+        database.close()
+
+
+def load_plan(settings: Settings) -> Plan:
+    """The plan of the schedule file. Raises NotConfigured."""
+    try:
+        text = settings.schedule.read_text(encoding="utf-8")
+        return read_plan(text, source=settings.schedule.name)
+    except PlanProblems as problems:
+        raise NotConfigured(str(problems)) from None
+    except UnicodeDecodeError:
+        raise NotConfigured(f"{settings.schedule}: not UTF-8") from None
+    except OSError as error:
+        raise NotConfigured(f"{settings.schedule}: {error.strerror}: run `infomail init`") from None
+
+
+def signing_keys(settings: Settings) -> Keys:
+    """The keys of mailed links. Raises NotConfigured."""
+    try:
+        return Keys.parse(settings.secret_keys.get_secret_value())
+    except ValueError as error:
+        raise NotConfigured(f"INFOMAIL_SECRET_KEYS: {error}") from None
+
+
+def suppression_key(settings: Settings) -> bytes:
+    """The key that addresses are hashed with. Raises NotConfigured."""
+    try:
+        key = base64.b64decode(settings.suppression_key.get_secret_value(), validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) < 32:
+        raise NotConfigured("INFOMAIL_SUPPRESSION_KEY: expected BASE64 of 32 bytes or more")
+    return key
+
+
+def open_pool(settings: Settings) -> Pool:
+    """Connections to the relays of the settings. Raises NotConfigured."""
+    urls = settings.smtp_urls.get_secret_value().split(",")
+    try:
+        relays = [Relay.parse(url.strip()) for url in urls if url.strip()]
+    except ValueError as error:
+        raise NotConfigured(f"INFOMAIL_SMTP_URLS: {error}") from None
+    if not relays:
+        raise NotConfigured("INFOMAIL_SMTP_URLS: no relay")
+    return Pool(relays, tls=tls_context(settings), hello_name=settings.hello_name)
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext:
+    """Checks certificates against the system's authorities and those of CA_BUNDLE."""
+    context = ssl.create_default_context()
+    if settings.ca_bundle:
+        try:
+            context.load_verify_locations(settings.ca_bundle)
+        except (OSError, ssl.SSLError) as error:
+            raise NotConfigured(f"INFOMAIL_CA_BUNDLE: {settings.ca_bundle}: {error}") from None
+    return context
+
+
+def listen_address(name: str, value: str) -> tuple[str, int]:
+    """HOST:PORT of a setting as a pair. Raises NotConfigured."""
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise NotConfigured(f"INFOMAIL_{name}: expected HOST:PORT, got {value!r}")
+    return host.strip("[]"), int(port)
+
+
+def _letterhead(settings: Settings) -> Letterhead:
+    try:
+        return_path = ReturnPath.parse(settings.return_path)
+    except ValueError as error:
+        raise NotConfigured(f"INFOMAIL_RETURN_PATH: {error}") from None
+    own = (settings.templates / "mail",) if (settings.templates / "mail").is_dir() else ()
+    return Letterhead(
+        network=settings.network,
+        address=settings.sender_address,
+        operator=settings.operator_address,
+        imprint=Imprint(
+            name=settings.sender_name,
+            street=settings.sender_street,
+            city=settings.sender_city,
+            represented_by=settings.sender_represented_by,
+            email=settings.sender_email,
+            phone=settings.sender_phone,
+            responsible=settings.sender_responsible,
+            privacy_url=settings.sender_privacy_url,
+        ),
+        links=Links(settings.public_url.rstrip("/")),
+        return_path=return_path,
+        message_id_domain=settings.message_id_domain,
+        templates=(*own, shipped("templates") / "mail"),
+    )
+
+
+def _fetch_policy(settings: Settings) -> Policy:
+    return Policy(proxy=settings.http_proxy or None, ca_bundle=settings.ca_bundle)
