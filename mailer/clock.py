@@ -5,7 +5,7 @@ clock, or a second call, change nothing.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -189,5 +189,5 @@ def _clean(html: str, base_url: str) -> str:
     return clean_html(html, base_url=base_url)
 
 
-def _day(issue: Issue, now: datetime) -> "date":
+def _day(issue: Issue, now: datetime) -> date:
     return now.astimezone(ZoneInfo(issue.zone)).date()

@@ -1,0 +1,226 @@
+"""The processes: `serve` runs web, clock and intake in this one and the worker in a child.
+
+A busy thread beside SQLite's queries would cost the pages their speed; a process of its own
+does not, and it can be killed and started again without them.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+
+import structlog
+import uvicorn
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from mailer import clock
+from mailer.inbox import serve_inbox
+from mailer.installation import Installation, listen_address, open_pool
+from mailer.outbox.deliver import Worker, recover
+from mailer.outbox.retry import RetryPolicy
+from mailer.receipts.intake import serve_intake
+from mailer.web.app import create_app
+
+log = structlog.get_logger()
+
+#: seconds between two looks for what is due
+_EVERY = {"feeds": 30, "issues": 10, "requests": 1, "receipts": 1}
+#: seconds a worker that died is waited for before the next start, doubled each time up to the last
+_RESTART = (1, 2, 4, 8, 16, 32, 60)
+#: seconds a child is given to finish what it has in flight
+_GRACE = 30
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def make_worker(house: Installation) -> Worker:
+    """A worker of this installation, after dead ones' journals have been replayed."""
+    recover(house.database, house.settings.spool, retry=RetryPolicy(), now=_now())
+    return Worker(
+        name=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
+        database=house.database,
+        pool=open_pool(house.settings),
+        spool=house.settings.spool,
+        keys=house.signing,
+        letterhead=house.letterhead,
+        now=_now,
+    )
+
+
+async def drain(house: Installation) -> None:
+    """Deliver until nothing is due now."""
+    worker = make_worker(house)
+    try:
+        await worker.drain()
+    finally:
+        await worker.close()
+
+
+async def run_worker(house: Installation, *, as_child: bool = False) -> None:
+    """Deliver until told to stop; a child also stops when its parent is gone."""
+    stop = _stop_signal()
+    if as_child:
+        await _stop_at_end_of_stdin(stop)
+    worker = make_worker(house)
+    log.info("worker.started", worker=worker.name)
+    try:
+        await worker.run(stop)
+    finally:
+        await worker.close()
+        log.info("worker.stopped", worker=worker.name)
+
+
+async def serve(
+    house: Installation, *, web: bool = True, timer: bool = True, intake: bool = True, worker: bool = True
+) -> None:
+    """Run these roles together until told to stop."""
+    stop = _stop_signal()
+    async with contextlib.AsyncExitStack() as running:
+        if house.settings.inbox_listen:
+            address = listen_address("INBOX_LISTEN", house.settings.inbox_listen)
+            await running.enter_async_context(serve_inbox(*address))
+        if intake and house.settings.lmtp_listen:
+            address = listen_address("LMTP_LISTEN", house.settings.lmtp_listen)
+            await running.enter_async_context(
+                serve_intake(house.database, house.letterhead.return_path, *address)
+            )
+        if timer:
+            await running.enter_async_context(_clock(house))
+        if worker:
+            await running.enter_async_context(_supervised_worker(stop))
+        if web:
+            await running.enter_async_context(_pages(house, stop))
+        await stop.wait()
+    log.info("serve.stopped")
+
+
+@contextlib.asynccontextmanager
+async def _clock(house: Installation) -> AsyncIterator[None]:
+    """APScheduler in memory; it only looks for what is due. What is due is in the database."""
+    clock.sync_feeds(house)
+    jobs: dict[str, Callable[[], object]] = {
+        "feeds": lambda: asyncio.run(clock.refresh_feeds(house, now=_now())),
+        "issues": lambda: (clock.compose_due(house, now=_now()), clock.start_due(house, now=_now())),
+        "requests": lambda: clock.answer_requests(house, now=_now()),
+        "receipts": lambda: clock.read_receipts(house, now=_now()),
+    }
+    scheduler = AsyncIOScheduler(timezone=UTC)
+    for name, job in jobs.items():
+        scheduler.add_job(
+            _guarded,
+            "interval",
+            args=[name, job],
+            seconds=_EVERY[name],
+            next_run_time=_now(),
+            # a late look is as good as one in time, and one at a time is enough
+            misfire_grace_time=None,
+            coalesce=True,
+            max_instances=1,
+        )
+    scheduler.start()
+    try:
+        yield
+    finally:
+        scheduler.shutdown(wait=False)
+
+
+async def _guarded(name: str, job: Callable[[], object]) -> None:
+    """One failed look is written down and does not end the clock."""
+    try:
+        await asyncio.to_thread(job)
+    except Exception:
+        log.exception("clock.failed", job=name)
+
+
+@contextlib.asynccontextmanager
+async def _pages(house: Installation, stop: asyncio.Event) -> AsyncIterator[None]:
+    host, port = listen_address("HTTP_LISTEN", house.settings.http_listen)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(house.settings, house.database),
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,  # it would write every token into a file
+            proxy_headers=True,
+            forwarded_allow_ips=house.settings.trusted_proxies,
+            server_header=False,
+        )
+    )
+    server.install_signal_handlers = lambda: None  # type: ignore[method-assign]  # `stop` is ours
+    serving = asyncio.create_task(server.serve())
+    serving.add_done_callback(lambda _: stop.set())
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.02)
+    log.info("web.started", url=house.settings.public_url)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+
+
+@contextlib.asynccontextmanager
+async def _supervised_worker(stop: asyncio.Event) -> AsyncIterator[None]:
+    """A worker process that is started again when it dies; it ends when its stdin does."""
+    task = asyncio.create_task(_supervise(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+async def _supervise(stop: asyncio.Event) -> None:
+    deaths = 0
+    while not stop.is_set():
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "mailer", "worker", "--child", stdin=asyncio.subprocess.PIPE
+        )
+        started = asyncio.get_running_loop().time()
+        ended = asyncio.create_task(child.wait())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not ended.done():
+            child.terminate()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(ended), _GRACE)
+            if not ended.done():
+                child.kill()
+            await ended
+            return
+        long_lived = asyncio.get_running_loop().time() - started > _RESTART[-1]
+        deaths = 1 if long_lived else deaths + 1
+        delay = _RESTART[min(deaths, len(_RESTART)) - 1]
+        log.error("worker.died", code=ended.result(), restart_in=delay)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), delay)
+
+
+def _stop_signal() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    return stop
+
+
+async def _stop_at_end_of_stdin(stop: asyncio.Event) -> None:
+    """The parent holds the other end of our stdin and lets go of it whatever way it dies."""
+    loop = asyncio.get_running_loop()
+
+    def on_stdin() -> None:
+        if not os.read(0, 1024):
+            loop.remove_reader(0)
+            stop.set()
+
+    loop.add_reader(0, on_stdin)

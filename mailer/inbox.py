@@ -1,0 +1,37 @@
+"""A local inbox for trying out: takes every mail by SMTP and files it in a Maildir."""
+
+import asyncio
+import contextlib
+import mailbox
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+
+class _Filing:
+    """One file a mail, in the Maildir's way (written to tmp, then moved to new)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._mailbox = mailbox.Maildir(folder)
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  aiosmtpd's name
+        content = envelope.original_content or b""
+        head = f"Return-Path: <{envelope.mail_from}>\r\nDelivered-To: {envelope.rcpt_tos[0]}\r\n"
+        await asyncio.to_thread(self._mailbox.add, head.encode() + content)
+        return "250 2.0.0 filed"
+
+
+@contextlib.asynccontextmanager
+async def serve_inbox(host: str, port: int, folder: Path = Path("inbox")) -> AsyncIterator[None]:
+    """Listen for SMTP on host and port, and file into `folder`, until the block ends."""
+    filing = _Filing(folder)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: SMTP(filing, enable_SMTPUTF8=True, ident="Infomail inbox", loop=loop), host, port
+    )
+    try:
+        yield
+    finally:
+        server.close()
+        await server.wait_closed()
