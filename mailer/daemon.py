@@ -11,7 +11,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 
 import structlog
@@ -20,7 +20,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from mailer import clock
 from mailer.inbox import serve_inbox
-from mailer.installation import Installation, listen_address, open_pool
+from mailer.installation import Installation, NotConfigured, listen_address, open_pool
 from mailer.outbox.deliver import Worker, recover
 from mailer.outbox.retry import RetryPolicy
 from mailer.receipts.intake import serve_intake
@@ -142,11 +142,13 @@ async def _guarded(name: str, job: Callable[[], object]) -> None:
 @contextlib.asynccontextmanager
 async def _pages(house: Installation, stop: asyncio.Event) -> AsyncIterator[None]:
     host, port = listen_address("HTTP_LISTEN", house.settings.http_listen)
-    server = uvicorn.Server(
+    try:
+        listening = socket.create_server((host, port))
+    except OSError as error:
+        raise NotConfigured(f"INFOMAIL_HTTP_LISTEN: {host}:{port}: {error.strerror}") from None
+    server = _Pages(
         uvicorn.Config(
             create_app(house.settings, house.database),
-            host=host,
-            port=port,
             log_level="warning",
             access_log=False,  # it would write every token into a file
             proxy_headers=True,
@@ -154,17 +156,22 @@ async def _pages(house: Installation, stop: asyncio.Event) -> AsyncIterator[None
             server_header=False,
         )
     )
-    server.install_signal_handlers = lambda: None  # type: ignore[method-assign]  # `stop` is ours
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
     serving.add_done_callback(lambda _: stop.set())
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.02)
     log.info("web.started", url=house.settings.public_url)
     try:
         yield
     finally:
         server.should_exit = True
         await serving
+
+
+class _Pages(uvicorn.Server):
+    """Leaves the signals alone: `serve` stops all its roles in order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 @contextlib.asynccontextmanager
