@@ -1,19 +1,24 @@
-"""What a command works on: the settings, database, plan and keys of the current folder."""
+"""What a command works on: settings, database and plan of the current folder; who acts, and when."""
 
 import getpass
+import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from mailer.database import Database, is_current
+from mailer import installation
+from mailer.database import Database
+from mailer.installation import Installation, NotConfigured
 from mailer.settings import Settings
 
 
 class Refused(Exception):
-    """The command cannot be done; its one line goes to stderr and the exit code is 1."""
+    """The command cannot be done; its lines go to stderr and the exit code is 1."""
 
 
 def read_settings() -> Settings:
@@ -27,17 +32,27 @@ def read_settings() -> Settings:
 
 
 @contextmanager
-def open_database(settings: Settings) -> Iterator[Database]:
-    """The database of the settings, with the newest schema. Raises Refused."""
-    database = Database(settings.database_url.get_secret_value(), ca_bundle=str(settings.ca_bundle or ""))
-    try:
-        if not is_current(database):
-            raise Refused("the database has not the newest schema: run `infomail db upgrade`")
+def open_house() -> Iterator[Installation]:
+    """The whole installation of the current folder. Raises Refused."""
+    with _refusing(), installation.open_installation(read_settings()) as house:
+        yield house
+
+
+@contextmanager
+def open_database(settings: Settings | None = None) -> Iterator[Database]:
+    """Its database alone, for what needs neither plan nor keys. Raises Refused."""
+    with _refusing(), installation.open_database(settings or read_settings()) as database:
         yield database
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except NotConfigured as error:
+        raise Refused(str(error)) from None
     except DBAPIError as error:
         raise Refused(f"the database refused: {str(error.orig).splitlines()[0]}") from error
-    finally:
-        database.close()
 
 
 def actor(name: str | None) -> str:
@@ -47,3 +62,16 @@ def actor(name: str | None) -> str:
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def print_json(value: object) -> None:
+    """JSON on stdout, and nothing else; what JSON has no form for (dates) as text."""
+    json.dump(value, sys.stdout, ensure_ascii=False, default=str, indent=None)
+    sys.stdout.write("\n")
+
+
+#: options that many commands share
+JSON = typer.Option(False, "--json", help="Print only JSON.")
+AS = typer.Option(
+    None, "--as", metavar="NAME", help="Who acts; the user of the operating system if not given."
+)

@@ -1,0 +1,214 @@
+"""`infomail issues`: compose, look at, release and send."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import typer
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from mailer import clock
+from mailer.cli.surroundings import (
+    AS,
+    JSON,
+    Refused,
+    actor,
+    now,
+    open_database,
+    open_house,
+    print_json,
+)
+from mailer.cli.tables import print_table
+from mailer.installation import Installation
+from mailer.issues.compose import NoSuchList, act_on, compose, entries_of
+from mailer.issues.model import Issue
+from mailer.issues.workflow import Act, IllegalMove
+from mailer.outbox import figures
+from mailer.outbox.cancel import cancel_open
+from mailer.render.editions import Rendered, render_edition
+from subscribers.audience import AudienceKey
+from subscribers.model import MailingList
+
+app = typer.Typer(no_args_is_help=True, help="Numbers of the newsletters.")
+
+_ISSUE = typer.Argument(metavar="ID", help="The issue, as `infomail issues list` numbers them.")
+
+
+@app.command("compose")
+def compose_(
+    newsletter: str = typer.Argument(help="Key of a newsletter in the schedule."),
+    slot: str = typer.Option(
+        None, help="Nominal time of its slot, ISO 8601. Without: an issue outside the plan."
+    ),
+) -> None:
+    """Choose what is new and print the id of the issue. A slot that has an issue gives that one."""
+    with open_house() as house:
+        planned = house.plan.newsletters.get(newsletter)
+        if planned is None:
+            names = ", ".join(house.plan.newsletters)
+            raise Refused(f"there is no newsletter {newsletter!r} in the schedule: {names}")
+        at = _instant(slot, house) if slot else now()
+        try:
+            with house.database.write() as session:
+                issue = compose(session, planned, slot=at, send_at=at, special=slot is None, now=now())
+        except NoSuchList as error:
+            raise Refused(str(error)) from None
+    typer.echo(issue.id)
+
+
+@app.command("list")
+def list_(as_json: bool = JSON) -> None:
+    """All issues, the latest first."""
+    with open_database() as database, database.read() as session:
+        rows = [
+            _summary(session, issue) for issue in session.scalars(select(Issue).order_by(Issue.id.desc()))
+        ]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows, "id", "newsletter", "subject", "state", "send_at", "recipients", "sent")
+
+
+@app.command()
+def show(issue_id: int = _ISSUE, as_json: bool = JSON) -> None:
+    """One issue with its entries and where each came from."""
+    with open_database() as database, database.read() as session:
+        issue = _found(session, issue_id)
+        summary = _summary(session, issue)
+        entries = [
+            {
+                "section": entry.section,
+                "title": entry.title,
+                "url": entry.url,
+                "feed": entry.feed_key,
+                "item": entry.item_id,
+                "fetched_at": entry.fetched_at,
+                "digest": entry.item_digest,
+                "starts": entry.starts,
+                "location": entry.location,
+                "places": entry.places,
+            }
+            for entry in entries_of(session, issue)
+        ]
+    if as_json:
+        print_json(summary | {"entries": entries})
+        return
+    print_table([{"name": name, "value": value} for name, value in summary.items()], "name", "value")
+    print_table(entries, "section", "title", "feed", "url")
+
+
+@app.command()
+def preview(
+    issue_id: int = _ISSUE,
+    folder: Path = typer.Option(Path(), "--to", help="Folder to write the HTML and the text to."),
+    language: str = typer.Option("de", help="de or en."),
+    places: str = typer.Option("", help="As whom to see it: AGS with commas; without: everything."),
+) -> None:
+    """Write what a reader will see, as HTML and as text, and print where."""
+    with open_house() as house:
+        rendered = _rendered(house, issue_id, AudienceKey("", language, places, ""))
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix, content in (("html", rendered.html), ("txt", rendered.text)):
+        path = folder / f"issue-{issue_id}.{suffix}"
+        path.write_text(content, encoding="utf-8")
+        typer.echo(path)
+
+
+@app.command()
+def approve(issue_id: int = _ISSUE, who: str = AS) -> None:
+    """Release an issue as it is now; any later edit takes the release back."""
+    _act(issue_id, Act.APPROVE, who)
+
+
+@app.command()
+def send(issue_id: int = _ISSUE, who: str = AS) -> None:
+    """Freeze the audience of a released issue and queue its mails now; print how many."""
+    with open_house() as house:
+        with house.database.read() as session:
+            _found(session, issue_id)
+        try:
+            typer.echo(clock.start(house, issue_id, actor=actor(who), now=now()))
+        except (clock.NotReady, IllegalMove) as error:
+            raise Refused(f"issue {issue_id}: {error}") from None
+
+
+@app.command()
+def pause(issue_id: int = _ISSUE, who: str = AS) -> None:
+    """Stop sending; what is on its way arrives, the rest waits."""
+    _act(issue_id, Act.PAUSE, who)
+
+
+@app.command()
+def resume(issue_id: int = _ISSUE, who: str = AS) -> None:
+    """Go on sending a paused issue."""
+    _act(issue_id, Act.RESUME, who)
+
+
+@app.command()
+def cancel(issue_id: int = _ISSUE, who: str = AS) -> None:
+    """End an issue; what is not sent yet (it must be paused) never is."""
+    _act(issue_id, Act.CANCEL, who)
+
+
+def _act(issue_id: int, act: Act, who: str | None) -> None:
+    with open_database() as database, database.write() as session:
+        issue = _found(session, issue_id)
+        try:
+            act_on(session, issue, act, actor=actor(who), now=now())
+        except IllegalMove as error:
+            raise Refused(f"issue {issue_id}: {error}") from None
+        if act is Act.CANCEL:
+            cancel_open(session, issue.id, actor=actor(who), now=now())
+        typer.echo(f"issue {issue_id} is {issue.state}")
+
+
+def _found(session: Session, issue_id: int) -> Issue:
+    issue = session.get(Issue, issue_id)
+    if issue is None:
+        raise Refused(f"there is no issue {issue_id}: see `infomail issues list`")
+    return issue
+
+
+def _summary(session: Session, issue: Issue) -> dict[str, Any]:
+    sums = figures.by_state(session, issue.id)
+    return {
+        "id": issue.id,
+        "newsletter": issue.newsletter,
+        "number": f"{issue.number}/{issue.year}",
+        "subject": issue.subject,
+        "state": issue.state,
+        "slot": issue.slot,
+        "send_at": issue.send_at,
+        "approved_by": issue.approved_by,
+        "recipients": sum(n for state, n in sums.items() if not state.startswith("returned:")),
+        "sent": sums.get("sent", 0),
+    }
+
+
+def _rendered(house: Installation, issue_id: int, key: AudienceKey) -> Rendered:
+    with house.database.read() as session:
+        issue = _found(session, issue_id)
+        entries = entries_of(session, issue)
+        mailing_list = session.get_one(MailingList, issue.list_key)
+    chooser = clock.Chooser(issue, entries, {key.list_key: mailing_list})
+    return render_edition(
+        issue,
+        chooser.visible(key),
+        mailing_list,
+        digest=chooser.digest(key),
+        language=key.language,
+        municipality="",
+        letterhead=house.letterhead,
+        signing=house.signing,
+    )
+
+
+def _instant(text: str, house: Installation) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused(f"--slot: expected ISO 8601 such as 2026-12-01T09:00, got {text!r}") from None
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=house.plan.timezone)
+    return instant.astimezone(UTC)

@@ -1,0 +1,73 @@
+"""`infomail receipts`: what came back."""
+
+import sys
+from pathlib import Path
+
+import typer
+
+from mailer.cli.surroundings import JSON, Refused, now, open_database, print_json
+from mailer.cli.tables import print_table
+from mailer.receipts.intake import take
+from mailer.receipts.report import Report, read_report
+
+app = typer.Typer(no_args_is_help=True, help="Bounces, complaints and the like.")
+
+
+@app.command()
+def read(
+    files: list[Path] = typer.Argument(help="Mails as they came in."),
+    as_json: bool = JSON,
+) -> None:
+    """Say what each mail is about, without changing anything. With --json a line a mail."""
+    for path in files:
+        try:
+            report = read_report(path.read_bytes())
+        except OSError as error:
+            raise Refused(f"{path}: {error.strerror}") from None
+        if as_json:
+            print_json(_report(path, report))
+        else:
+            who = [
+                {"file": path, "kind": report.kind, "address": each.address, "status": each.status}
+                for each in report.recipients
+            ]
+            print_table(
+                who or [{"file": path, "kind": report.kind, "address": "", "status": ""}],
+                "file",
+                "kind",
+                "address",
+                "status",
+            )
+
+
+@app.command("take")
+def take_(
+    source: str = typer.Argument("-", help="Only - : a mail on stdin."),
+    recipient: str = typer.Option(
+        "", envvar=["ORIGINAL_RECIPIENT", "RECIPIENT"], help="The address it was sent to (Postfix sets it)."
+    ),
+    sender: str = typer.Option("", envvar="SENDER", help="The envelope sender."),
+) -> None:
+    """Store a mail given on stdin, for a mail server's pipe."""
+    if source != "-":
+        raise typer.BadParameter("only - (stdin) is read")
+    raw = sys.stdin.buffer.read()
+    with open_database() as database, database.write() as session:
+        take(session, raw, recipient=recipient, sender=sender, now=now())
+
+
+def _report(path: Path, report: Report) -> dict[str, object]:
+    return {
+        "file": str(path),
+        "kind": str(report.kind),
+        "recipients": [
+            {
+                "address": each.address,
+                "kind": str(each.kind),
+                "status": each.status,
+                "action": each.action,
+                "reason": each.reason,
+            }
+            for each in report.recipients
+        ],
+    }

@@ -1,0 +1,91 @@
+"""The roles: `serve`, `web`, `worker`, `clock`, `intake`."""
+
+import asyncio
+
+import typer
+from sqlalchemy import func, select
+
+from mailer import clock as timing
+from mailer import daemon
+from mailer.cli.surroundings import Refused, now, open_house, print_json
+from mailer.installation import Installation, NotConfigured
+from mailer.logs import write_logs
+from mailer.outbox.claim import next_due
+from mailer.outbox.model import Delivery, DeliveryState
+
+
+def serve() -> None:
+    """Run pages, clock, intake and delivery together."""
+    _serve()
+
+
+def web() -> None:
+    """Run the pages alone."""
+    _serve(timer=False, intake=False, worker=False)
+
+
+def intake() -> None:
+    """Run the intake of bounces alone."""
+    _serve(web=False, timer=False, worker=False)
+
+
+def clock(
+    once: bool = typer.Option(False, "--once", help="Do what is due and exit, for cron."),
+) -> None:
+    """Run the clock alone: fetch, compose and start what is due."""
+    if not once:
+        _serve(web=False, intake=False, worker=False)
+        return
+    with open_house() as house:
+        timing.sync_feeds(house)
+        done = asyncio.run(timing.tick(house, now=now()))
+    typer.echo(
+        f"{len(done.feeds)} feeds, {len(done.composed)} composed, {len(done.started)} started, "
+        f"{done.notices} notices, {done.receipts} receipts"
+    )
+
+
+def worker(
+    drain: bool = typer.Option(False, "--drain", help="Deliver until nothing is due now, and exit."),
+    as_json: bool = typer.Option(False, "--json", help="With --drain: print the counts as JSON."),
+    child: bool = typer.Option(False, "--child", hidden=True),
+) -> None:
+    """Deliver what the outbox holds."""
+    write_logs()
+    with open_house() as house:
+        if not drain:
+            asyncio.run(daemon.run_worker(house, as_child=child))
+            return
+        asyncio.run(daemon.drain(house))
+        _report(house, as_json)
+
+
+def _report(house: Installation, as_json: bool) -> None:
+    """Exit code 1 with the counts when something is deferred or held."""
+    with house.database.read() as session:
+        rows = session.execute(
+            select(Delivery.state, func.count())
+            .where(Delivery.state.in_([DeliveryState.DEFERRED, DeliveryState.HELD]))
+            .group_by(Delivery.state)
+        )
+        left = {state.value: n for state, n in rows}
+        due = next_due(session)
+    if as_json:
+        print_json({"deferred": left.get("deferred", 0), "held": left.get("held", 0), "next": due})
+    if left:
+        counts = ", ".join(f"{n} {state}" for state, n in sorted(left.items()))
+        until = (
+            f"; next try at {due.astimezone(house.plan.timezone).isoformat(timespec='seconds')}"
+            if due
+            else ""
+        )
+        raise Refused(f"{counts}{until}")
+
+
+def _serve(**roles: bool) -> None:
+    write_logs()
+    with open_house() as house:
+        try:
+            asyncio.run(daemon.serve(house, **roles))
+        except NotConfigured as problem:
+            raise Refused(str(problem)) from None
