@@ -1,4 +1,8 @@
-"""Real servers are the tests' peers: find their programs, or say what to install."""
+"""Finding the real peers that tests run against: mail servers, databases, browsers.
+
+A missing program skips the test on a developer's machine and fails it where
+``INFOMAIL_REQUIRE_SERVICES=1`` is set, so that CI cannot turn green by testing nothing.
+"""
 
 import os
 import shutil
@@ -6,39 +10,36 @@ from pathlib import Path
 
 import pytest
 
-#: name of a peer -> the Debian package that brings it
-_PACKAGES = {
-    "PostgreSQL": "postgresql",
-    "Postfix": "postfix",
-    "Dovecot": "dovecot-imapd dovecot-lmtpd",
-    "Chromium": "chromium",
-}
-
-_FOLDERS = ("/usr/sbin", "/usr/lib/postgresql/*/bin", "/usr/lib/postfix/sbin", "/usr/lib/dovecot")
+# Debian keeps daemons, and everything of a PostgreSQL cluster, off an ordinary user's PATH.
+_PATTERNS = ("usr/sbin", "usr/lib/postgresql/*/bin", "usr/lib/postfix/sbin")
 
 
 def require(name: str, *programs: str) -> dict[str, Path]:
-    """Where the programs of the peer `name` are.
+    """Return the path of each of *programs*, or skip (in CI: fail) the calling test.
 
-    Without them the test is skipped with a line that says what to install; under
-    INFOMAIL_REQUIRE_SERVICES=1 it fails instead.
+    *name* is the Debian package that brings them, for the one line that says what to install.
+    Of several installed versions of a package (PostgreSQL) the newest one answers.
     """
     found = {program: _find(program) for program in programs}
-    missing = [program for program, path in found.items() if path is None]
+    missing = sorted(program for program, path in found.items() if path is None)
     if missing:
-        line = f"{name} is missing ({', '.join(missing)}): apt-get install {_PACKAGES[name]}"
+        advice = f"{', '.join(missing)} not found: install the Debian package {name}"
         if os.environ.get("INFOMAIL_REQUIRE_SERVICES") == "1":
-            pytest.fail(line)
-        pytest.skip(line)
+            pytest.fail(advice, pytrace=False)
+        pytest.skip(advice)
     return {program: path for program, path in found.items() if path is not None}
 
 
 def _find(program: str) -> Path | None:
     on_path = shutil.which(program)
-    if on_path:
-        return Path(on_path).resolve()
-    root = Path("/")
-    return next(
-        (path for folder in _FOLDERS for path in sorted(root.glob(f"{folder[1:]}/{program}"), reverse=True)),
-        None,
-    )
+    if on_path is not None:
+        return Path(on_path)
+    folders = [folder for pattern in _PATTERNS for folder in sorted(Path("/").glob(pattern), key=_version)]
+    for folder in reversed(folders):
+        if (candidate := shutil.which(program, path=str(folder))) is not None:
+            return Path(candidate)
+    return None
+
+
+def _version(folder: Path) -> tuple[int, ...]:
+    return tuple(int(part) for part in folder.parts if part.isdigit())
