@@ -9,7 +9,7 @@ def test_programs_are_found_on_the_path() -> None:
 
 def test_a_missing_program_skips_and_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("INFOMAIL_REQUIRE_SERVICES", raising=False)
-    with pytest.raises(pytest.skip.Exception, match="no-such-program not found: .* package nothing"):
+    with pytest.raises(pytest.skip.Exception, match=r"no-such-program not found: .* package nothing"):
         require("nothing", "sh", "no-such-program")
 
 
