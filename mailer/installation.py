@@ -20,7 +20,7 @@ from mailer.render.letterhead import Imprint, Letterhead
 from mailer.schedule import Plan, PlanProblems, read_plan
 from mailer.settings import Settings
 from mailer.shipped import shipped
-from mailer.smtp.pool import Pool, Relay
+from mailer.smtp import Pool, Relay
 
 
 class NotConfigured(Exception):
@@ -99,7 +99,7 @@ def open_pool(settings: Settings) -> Pool:
     """Connections to the relays of the settings. Raises NotConfigured."""
     urls = settings.smtp_urls.get_secret_value().split(",")
     try:
-        relays = [Relay.parse(url.strip()) for url in urls if url.strip()]
+        relays = [Relay.from_url(url.strip()) for url in urls if url.strip()]
     except ValueError as error:
         raise NotConfigured(f"INFOMAIL_SMTP_URLS: {error}") from None
     if not relays:

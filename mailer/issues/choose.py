@@ -11,11 +11,12 @@
    far ahead; entries without a date follow, newest first. `newest`: by publication.
    `deadline`: by its end, what has ended is left out.
 5. `match`: one hit in every condition it gives: a category, a word in title or summary, a place.
-6. At most `max`; a section with fewer than `min`, or whose `only_if` does not hold on the day of the
+6. At most `max`; what is over stays for the next issue, or with `carry_over = false` is let go. A section with fewer than `min`, or whose `only_if` does not hold on the day of the
    slot, is left out and its items stay free.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -30,22 +31,33 @@ def choose(
     used: Iterable[Item],
     day: date,
     at: datetime,
-) -> list[tuple[int, list[Item]]]:
-    """Items by section: (place of the section in the plan, its items), sections without items left out.
+) -> list["Chosen"]:
+    """What each section takes and lets go; sections that take nothing are left out.
 
     `items` are the candidates of all sections; `used` those that stood in earlier issues of the
     newsletter; `day` is the nominal day of the issue and `at` the instant it goes out.
     """
     taken: set[str] = {sign for item in used for sign in _signs(item)}
-    chosen = []
+    chosen: list[Chosen] = []
     for place, section in enumerate(sections):
         if section.only_if is not None and not section.only_if.holds(day):
             continue
         found = _choose_section(section, items, taken, at)
         if found and len(found) >= section.min:
-            taken.update(sign for item in found for sign in _signs(item))
-            chosen.append((place, found))
+            taken.update(sign for item in found[: section.max] for sign in _signs(item))
+            over = found[section.max :] if not section.carry_over else []
+            chosen.append(Chosen(place, found[: section.max], over))
+            taken.update(sign for item in over for sign in _signs(item))
     return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """`place` of the section in the plan, the items it takes, and those it lets go for good."""
+
+    place: int
+    items: list[Item]
+    let_go: list[Item]
 
 
 def _choose_section(section: Section, items: Sequence[Item], taken: set[str], at: datetime) -> list[Item]:
@@ -58,7 +70,7 @@ def _choose_section(section: Section, items: Sequence[Item], taken: set[str], at
         if seen.isdisjoint(signs):
             found.append(item)
         seen.update(signs)
-    return found[: section.max]
+    return found
 
 
 def _suits(section: Section, item: Item, at: datetime) -> bool:

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mailer.feeds.model import Feed, Item
-from mailer.issues.choose import choose
+from mailer.issues.choose import Chosen, choose
 from mailer.issues.content import content_digest
 from mailer.issues.model import Entry, EntryState, Issue, IssueState
 from mailer.issues.workflow import Act, next_state
@@ -42,7 +42,7 @@ def compose(
     if session.get(MailingList, newsletter.list) is None:
         raise NoSuchList(f"there is no list {newsletter.list!r}: `infomail lists add {newsletter.list}`")
     chosen = _chosen(session, newsletter, slot, send_at)
-    titles = [item.title for _, items in chosen for item in items]
+    titles = [item.title for section in chosen for item in section.items]
     number, year = _number(session, newsletter, slot)
     issue = Issue(
         newsletter=newsletter.key,
@@ -62,9 +62,12 @@ def compose(
     session.add(issue)
     session.flush()
     sources = {feed.key: feed.title for feed in session.scalars(select(Feed))}
-    for place, items in chosen:
-        for position, item in enumerate(items):
-            session.add(_entry(issue, newsletter, place, position, item, sources[item.feed_key]))
+    for section in chosen:
+        for position, item in enumerate(section.items + section.let_go):
+            entry = _entry(issue, newsletter, section.place, position, item, sources[item.feed_key])
+            if position >= len(section.items):
+                entry.state = EntryState.REJECTED
+            session.add(entry)
     if len(titles) < newsletter.too_few.below and newsletter.too_few.then != "send":
         # the slot keeps its row, so nothing composes it a second time; its items stay free
         issue.state = next_state(issue.state, Act.CANCEL)
@@ -106,9 +109,7 @@ def is_approved(session: Session, issue: Issue) -> bool:
     return issue.approved_digest == content_digest(issue, entries_of(session, issue))
 
 
-def _chosen(
-    session: Session, newsletter: Newsletter, slot: datetime, at: datetime
-) -> list[tuple[int, list[Item]]]:
+def _chosen(session: Session, newsletter: Newsletter, slot: datetime, at: datetime) -> list[Chosen]:
     feeds = {feed for section in newsletter.sections for feed in section.feeds}
     earlier = (
         select(Entry.item_id)

@@ -25,7 +25,7 @@ from mailer.outbox.settle import Tried, finish_issues, settle
 from mailer.render.letterhead import Letterhead
 from mailer.render.message import Prepared, Slot, header_value, salutation
 from mailer.render.model import Edition
-from mailer.smtp.pool import Envelope, Outcome, Pool, Result
+from mailer.smtp import Envelope, Outcome, Pool, Result
 from subscribers.salutation import salutation as salutation_of
 
 _BATCH = 500
@@ -134,8 +134,8 @@ class Worker:
             outcome=result.outcome.value,
             relay=result.relay,
             code=result.reply.code if result.reply else 0,
-            reply=result.problem,
-            about=result.about.value,
+            reply=result.problem or str(result.reply),
+            about=result.about.value if result.about else "",
         )
         if result.outcome is Outcome.SENT:
             self._journal.append(Accepted(tried.delivery, tried.attempt, tried.at, tried.relay, tried.reply))

@@ -18,8 +18,8 @@ _names = count(1)
 
 @pytest.fixture(scope="session")
 def postgresql_cluster() -> Iterator[tuple[Path, Path]]:
-    """Start a throw-away cluster; gives its socket folder and the folder of its programs."""
-    programs = require("PostgreSQL", "initdb", "pg_ctl")
+    """Start a throw-away cluster; gives its socket folder and its createdb."""
+    programs = require("postgresql", "initdb", "pg_ctl", "createdb")
     # socket paths are limited to 107 bytes, so not below pytest's long folder names
     folder = Path(tempfile.mkdtemp(prefix="infomail-pg-"))
     as_user: list[str] = []
@@ -33,7 +33,7 @@ def postgresql_cluster() -> Iterator[tuple[Path, Path]]:
     options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
     start = ["-D", data, "-w", "-l", folder / "log", "-o", options, "start"]
     subprocess.run([*as_user, programs["pg_ctl"], *start], check=True, stdout=subprocess.DEVNULL)
-    yield folder, programs["pg_ctl"].parent
+    yield folder, programs["createdb"]
     stop = ["-D", data, "-m", "immediate", "stop"]
     subprocess.run([*as_user, programs["pg_ctl"], *stop], check=True, stdout=subprocess.DEVNULL)
     shutil.rmtree(folder)
@@ -42,7 +42,7 @@ def postgresql_cluster() -> Iterator[tuple[Path, Path]]:
 @pytest.fixture
 def postgresql(postgresql_cluster: tuple[Path, Path]) -> str:
     """The URL of an empty database of its own."""
-    folder, programs = postgresql_cluster
+    folder, createdb = postgresql_cluster
     name = f"test{next(_names)}"
-    subprocess.run([programs / "createdb", "-h", folder, "-U", "infomail", name], check=True)
+    subprocess.run([createdb, "-h", folder, "-U", "infomail", name], check=True)
     return f"postgresql+psycopg://infomail@/{name}?host={folder}"
