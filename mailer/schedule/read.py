@@ -185,7 +185,7 @@ def _rule(table: Table) -> Rule:
 def _section(table: Table, feeds: Mapping[str, Feed]) -> Section:
     order = table.take("order", _ORDER, "newest")
     if "within" in table and order == "newest":
-        table.note('expected it with order = "event" or "deadline" only (see max_age)', "within")
+        table.note('expected only with order = "event" or "deadline" (see max_age)', "within")
     most = table.take("max", shapes.number(least=1, most=1000), 8)
     least = table.take("min", shapes.number(least=1, most=1000), 1)
     if least > most:

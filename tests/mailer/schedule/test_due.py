@@ -44,7 +44,7 @@ def test_a_slot_is_due_from_its_draft_to_the_end_of_its_late_window(
     plan_of: Any, now: str, last: str | None, expected: str | None
 ) -> None:
     plan, newsletter = plan_of("mon 07:30", 'draft = "1d"', 'late = "6h"')
-    found = due(newsletter, plan, berlin(now), last and berlin(last))
+    found = due(newsletter, plan, berlin(now), berlin(last) if last else None)
     assert (found and found.slot) == (expected and berlin(expected))
 
 

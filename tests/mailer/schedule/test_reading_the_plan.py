@@ -102,7 +102,8 @@ def test_every_key_of_a_plan_arrives() -> None:
         )
         .replace(
             "max = 10",
-            'max = 10\nmin = 2\ncarry_over = false\nmax_age = "1w"\nonly_if = { months = [3], weeks = ["last"] }\n'
+            'max = 10\nmin = 2\ncarry_over = false\nmax_age = "1w"\n'
+            'only_if = { months = [3], weeks = ["last"] }\n'
             'match = { category = "Ehrenamt", words = ["Verein", "Club"], places = ["05711"] }',
         )
         .replace('every = "30m"', 'every = "1d"\ninternal = true\nallow_private = true\ntitle = "Kalender"')
@@ -142,8 +143,8 @@ INFOMAIL = "newsletter.infomail"
 ADDRESS = 'an e-mail address such as "redaktion@example.org"'
 ZONE = 'a time zone such as "Europe/Berlin"'
 EXTRA = (
-    'a day such as "12-24" or "2026-05-15", or one of weiberfastnacht, rosenmontag, veilchendienstag, aschermittwoch,'
-    " gruendonnerstag, karsamstag, ostersonntag, pfingstsonntag"
+    'a day such as "12-24" or "2026-05-15", or one of weiberfastnacht, rosenmontag, veilchendienstag,'
+    " aschermittwoch, gruendonnerstag, karsamstag, ostersonntag, pfingstsonntag"
 )
 
 
@@ -173,8 +174,8 @@ EXTRA = (
         (
             'send = "first tue 09:00"',
             'cron = "0 8 * tue"',
-            f'7: {INFOMAIL}.cron: expected five fields "minute hour day month weekday" such as "0 9 1-7 * tue",'
-            ' got "0 8 * tue"',
+            f'7: {INFOMAIL}.cron: expected five fields "minute hour day month weekday" such as'
+            ' "0 9 1-7 * tue", got "0 8 * tue"',
         ),
         (
             'send = "first tue 09:00"',
@@ -200,14 +201,15 @@ EXTRA = (
         (
             'draft = "5d"',
             'draft = "5d"\nremind = "6d"',
-            f"9: {INFOMAIL}.remind: expected at most the time of draft, before which there is nothing to release",
+            f"9: {INFOMAIL}.remind: expected at most the time of draft, before which there is nothing"
+            " to release",
         ),
         ("draft =", "darft =", f'8: {INFOMAIL}.darft: unknown key, nearest is "draft"'),
         (
             'draft = "5d"',
             "xyz = 1",
-            f"8: {INFOMAIL}.xyz: unknown key, expected one of title, list, send, cron, draft, release, late, remind,"
-            " notify, deputies, on_no_send_day, too_few, template, zone, section",
+            f"8: {INFOMAIL}.xyz: unknown key, expected one of title, list, send, cron, draft, release, late,"
+            " remind, notify, deputies, on_no_send_day, too_few, template, zone, section",
         ),
         (
             '["redaktion@example.org"]',
@@ -234,8 +236,8 @@ EXTRA = (
         (
             '["praxis"]',
             '["praxs"]',
-            f'14: {INFOMAIL}.section[1].feeds[1]: expected the key of a [feed.KEY] table, nearest is "praxis",'
-            ' got "praxs"',
+            f"14: {INFOMAIL}.section[1].feeds[1]: expected the key of a [feed.KEY] table, nearest"
+            ' is "praxis", got "praxs"',
         ),
         (
             'feeds = ["praxis"]',
@@ -260,7 +262,8 @@ EXTRA = (
         (
             'order = "event"',
             "",
-            f'20: {INFOMAIL}.section[2].within: expected it with order = "event" or "deadline" only (see max_age)',
+            f'20: {INFOMAIL}.section[2].within: expected only with order = "event" or "deadline"'
+            " (see max_age)",
         ),
         (
             'title = "Termine"',
