@@ -3,6 +3,7 @@
     schedule.toml -> read_plan -> Plan -> slots, due, coming -> the clock
 
     read.py        the file's text becomes a Plan, or every problem in it with its line
+    keys.py        every key there is
     plan.py        the values: Plan, Newsletter, Section, Feed
     rules.py       "first tue 09:00" and cron lines as wall-clock times
     nosend.py      the days on which nothing is sent
@@ -14,6 +15,7 @@
 Everything here is pure: text and times in, values out. The operator's side is docs/schedule.md.
 """
 
+from mailer.schedule.keys import KEYS
 from mailer.schedule.nosend import CUSTOMS, NoSend
 from mailer.schedule.plan import (
     Feed,
@@ -26,7 +28,7 @@ from mailer.schedule.plan import (
     Section,
     TooFew,
 )
-from mailer.schedule.read import KEYS, read_plan
+from mailer.schedule.read import read_plan
 from mailer.schedule.rules import Rule
 from mailer.schedule.slots import PlannedSlot, coming, due, slots
 

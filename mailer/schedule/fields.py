@@ -25,12 +25,9 @@ class Notes:
     problems: list[PlanProblem] = field(default_factory=list)
 
     def add(self, path: Path, what: str) -> None:
-        """Note a problem with the value at `path`, on its line or on that of the nearest table around it."""
-        standing = path
-        while standing and standing not in self.lines:
-            standing = standing[:-1]
-        name = _dotted(path)
-        self.problems.append(PlanProblem(self.lines.get(standing, 1), f"{name}: {what}" if name else what))
+        """Note a problem with what lies at `path`: on its line or, when it is missing, on its table's."""
+        line = self.lines.get(path) or self.lines.get(path[:-1], 1)
+        self.problems.append(PlanProblem(line, f"{_dotted(path)}: {what}"))
 
 
 class Table:

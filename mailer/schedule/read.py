@@ -16,6 +16,7 @@ import holidays
 
 from mailer.schedule import shapes
 from mailer.schedule.fields import Notes, Table, nearest, shown
+from mailer.schedule.keys import KEYS
 from mailer.schedule.nosend import CUSTOMS, NoSend, OnNoSendDay, parse_extra
 from mailer.schedule.plan import (
     Feed,
@@ -35,25 +36,10 @@ from mailer.schedule.positions import positions
 from mailer.schedule.rules import WEEKS, Rule, parse_cron, parse_send
 from mailer.schedule.shapes import Shape
 
-# Every key, by the table that has it.
-KEYS: Mapping[str, tuple[str, ...]] = {
-    "plan": ("timezone", "no_send_days", "newsletter", "feed"),
-    "no_send_days": ("country", "region", "extra"),
-    "newsletter": (
-        *("title", "list", "send", "cron", "draft", "release", "late", "remind", "notify", "deputies"),
-        *("on_no_send_day", "too_few", "template", "zone", "section"),
-    ),
-    "too_few": ("below", "then"),
-    "section": (
-        *("title", "feeds", "order", "within", "max", "min", "only_if", "carry_over", "max_age", "match"),
-    ),
-    "only_if": ("months", "weeks"),
-    "match": ("category", "words", "places"),
-    "feed": ("url", "every", "municipality", "internal", "allow_private", "title"),
-}
-
-# Far beyond any plan; it keeps a file put there by mistake from being parsed for minutes.
+# Far beyond any plan. Without them a file put there by mistake could be parsed for minutes: tomllib's time
+# grows with the square of a key's length.
 MOST_CHARACTERS = 256 * 1024
+MOST_IN_A_LINE = 4096
 
 _SEND = Shape('"first tue 09:00", "mon 07:30" or cron = "..."', lambda raw: parse_send(shapes.TEXT.read(raw)))
 _CRON = Shape('"0 9 1-7 * tue"', lambda raw: parse_cron(shapes.TEXT.read(raw)))
@@ -72,6 +58,11 @@ def read_plan(text: str, *, source: str = "schedule.toml") -> Plan:
     text = text.removeprefix("\ufeff")  # Windows editors write a byte order mark
     if len(text) > MOST_CHARACTERS:
         _refuse(1, f"expected a plan of at most {MOST_CHARACTERS} characters, got {len(text)}", source)
+    for number, line in enumerate(text.split("\n"), start=1):
+        if len(line) > MOST_IN_A_LINE:
+            _refuse(
+                number, f"expected at most {MOST_IN_A_LINE} characters in a line, got {len(line)}", source
+            )
     try:
         raw = tomllib.loads(text)
         notes = Notes(positions(text.replace("\r\n", "\n")))

@@ -59,6 +59,7 @@ def due(newsletter: Newsletter, plan: Plan, now: datetime, last_slot: datetime |
     last_slot is the nominal time of the last slot that has an issue (special issues do not count). Ask again
     with the answer as last_slot until it is None: a catch-up and the next draft may be due together.
     """
+    now = _utc(now)
     start = _before_any_sent_from(newsletter, plan, now - newsletter.late)
     if last_slot is not None:
         start = max(start, last_slot)
@@ -80,6 +81,7 @@ def coming(plan: Plan, *, now: datetime, count: int) -> list[PlannedSlot]:
 
     Skipped ones are among them at their nominal time.
     """
+    now = _utc(now)
     found: list[PlannedSlot] = []
     for newsletter in plan.newsletters.values():
         candidates = slots(newsletter, plan, _before_any_sent_from(newsletter, plan, now))
@@ -111,7 +113,7 @@ def _before_any_sent_from(newsletter: Newsletter, plan: Plan, moment: datetime) 
 
 def _nominal(newsletter: Newsletter, after: datetime) -> Iterator[datetime]:
     """Nominal slots later than `after`. Wall-clock order is time order, since `_instant` never turns back."""
-    last = after.astimezone(UTC)
+    last = _utc(after)
     for wall in newsletter.rule.wall_times(_local(after, newsletter.zone)):
         slot = _instant(wall, newsletter.zone)
         if slot > last:
@@ -147,10 +149,15 @@ def _has_neighbour(newsletter: Newsletter, slot: datetime, target: date) -> bool
     return next(_nominal(newsletter, midnight - _INSTANT)) < slot
 
 
-def _local(moment: datetime, zone: ZoneInfo) -> datetime:
-    """The naive wall-clock time at `moment`, which must know its offset."""
+def _utc(moment: datetime) -> datetime:
+    """In UTC, since within a zone Python adds and subtracts on the wall clock, also over a change of it."""
     if moment.tzinfo is None:
         raise ValueError(f"a time without offset is no moment: {moment}")
+    return moment.astimezone(UTC)
+
+
+def _local(moment: datetime, zone: ZoneInfo) -> datetime:
+    """The naive wall-clock time at `moment`."""
     return moment.astimezone(zone).replace(tzinfo=None, fold=0)
 
 

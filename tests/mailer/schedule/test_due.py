@@ -1,5 +1,6 @@
 """What the clock has to compose now. Times are wall-clock times in Berlin."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import islice, pairwise, takewhile
@@ -58,6 +59,33 @@ def test_a_catch_up_comes_before_the_next_draft(plan_of: Any) -> None:
     assert draft is not None
     assert draft.slot == berlin("2026-11-24 07:30")
     assert due(newsletter, plan, now, draft.slot) is None
+
+
+def test_of_two_slots_whose_time_has_come_only_the_later_is_made_up_for(plan_of: Any) -> None:
+    plan, newsletter = plan_of('cron = "0 9,10 * * mon"', 'draft = "0m"', 'late = "6h"')
+    found = due(newsletter, plan, berlin("2026-11-23 10:00"), berlin("2026-11-16 10:00"))
+    assert found is not None
+    assert found.slot == berlin("2026-11-23 10:00")
+    assert due(newsletter, plan, berlin("2026-11-23 10:00"), found.slot) is None
+
+
+def test_a_late_window_over_a_change_of_the_clocks_keeps_its_length(plan_of: Any) -> None:
+    plan, newsletter = plan_of("sat 23:00", 'late = "6h"', 'on_no_send_day = "skip"')
+    last = berlin("2026-03-21 23:00")
+    # 23:00 CET is 22:00 UTC; six hours later it is 04:00 UTC, which is 06:00 CEST.
+    found = due(newsletter, plan, berlin("2026-03-29 06:00"), last)
+    assert found is not None
+    assert found.slot == berlin("2026-03-28 23:00")
+    assert due(newsletter, plan, berlin("2026-03-29 06:01"), last) is None
+
+
+def test_years_of_downtime_are_not_walked_through(plan_of: Any) -> None:
+    plan, newsletter = plan_of('cron = "* * * * *"', 'draft = "0m"', 'late = "5m"')
+    started = time.process_time()
+    found = due(newsletter, plan, berlin("2026-11-24 09:00"), berlin("2006-11-24 09:00"))
+    assert found is not None
+    assert found.slot == berlin("2026-11-24 09:00")
+    assert time.process_time() - started < 3  # ten million minutes would take many times that
 
 
 def test_a_slot_left_out_is_never_due(plan_of: Any) -> None:

@@ -381,7 +381,7 @@ def test_a_value_of_another_kind_is_a_problem_like_any_other(text: str, expected
 
 
 def test_a_long_value_is_shortened_in_the_message() -> None:
-    (problem,) = problems_of(SOUND.replace("Europe/Berlin", "x" * 5000))
+    (problem,) = problems_of(SOUND.replace("Europe/Berlin", "x" * 500))
     assert problem.endswith('got "' + "x" * 56 + "...")
 
 
@@ -395,9 +395,10 @@ GARBAGE = {
     "letters and brackets": "".join(random.Random(1).choices('[]{}",=.# \nabc', k=1_000_000)),
     "one long line": "a" * 1_000_000,
     "just under the limit": "".join(random.Random(2).choices('[]{}",=.# \nabc', k=250_000)),
-    "open brackets": "a = " + "[" * 200_000,
-    "closed brackets": "a = " + "[" * 100_000 + "]" * 100_000,
-    "quotes": "a = " + '"' * 200_000,
+    "one long key": "a." * 120_000 + "a = 1",
+    "open brackets": "a = " + "[" * 4000,
+    "brackets on many lines": "a = " + "[\n" * 60_000 + "]\n" * 60_000,
+    "quotes": "a = " + '"' * 4001,
     "many keys": "\n".join(f"key{n} = {n}" for n in range(15_000)),
 }
 
@@ -407,6 +408,11 @@ def test_garbage_is_refused_quickly(name: str) -> None:
     started = time.process_time()
     assert problems_of(GARBAGE[name])
     assert time.process_time() - started < 5
+
+
+def test_a_line_that_no_plan_has_is_named() -> None:
+    (problem,) = problems_of(SOUND.replace('"Infomail"', '"' + "x" * 4087 + '"'))  # title = "" is 10 more
+    assert problem == "schedule.toml:5: expected at most 4096 characters in a line, got 4097"
 
 
 def test_only_if_counts_weeks_by_weekday() -> None:

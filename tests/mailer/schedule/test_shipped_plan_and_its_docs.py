@@ -30,7 +30,11 @@ def test_the_shipped_plan_is_sound_and_has_the_promised_newsletters() -> None:
     assert (infomail.list, infomail.release) == ("netzwerk", "required")
     assert (termine.list, termine.release) == ("netzwerk", "none")
     assert [section.title for section in infomail.sections] == [
-        *("Aus dem Netzwerk", "Praxisbeispiele", "Förderung & Wettbewerbe", "Qualifizierung", "Termine"),
+        "Aus dem Netzwerk",
+        "Praxisbeispiele",
+        "Förderung & Wettbewerbe",
+        "Qualifizierung",
+        "Termine",
     ]
     used = {feed for each in plan.newsletters.values() for section in each.sections for feed in section.feeds}
     assert used == set(plan.feeds)
