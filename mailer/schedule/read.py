@@ -60,9 +60,8 @@ def read_plan(text: str, *, source: str = "schedule.toml") -> Plan:
         _refuse(1, f"expected a plan of at most {MOST_CHARACTERS} characters, got {len(text)}", source)
     for number, line in enumerate(text.split("\n"), start=1):
         if len(line) > MOST_IN_A_LINE:
-            _refuse(
-                number, f"expected at most {MOST_IN_A_LINE} characters in a line, got {len(line)}", source
-            )
+            what = f"expected at most {MOST_IN_A_LINE} characters in a line, got {len(line)}"
+            _refuse(number, what, source)
     try:
         raw = tomllib.loads(text)
         notes = Notes(positions(text.replace("\r\n", "\n")))
@@ -70,7 +69,7 @@ def read_plan(text: str, *, source: str = "schedule.toml") -> Plan:
         _refuse(*_syntax_problem(str(error), text), source)
     except RecursionError:
         _refuse(1, "expected a plan, got brackets in brackets without end", source)
-    plan = _plan(Table(raw, (), KEYS["plan"], notes), raw)
+    plan = _plan(Table(raw, (), KEYS["plan"], notes))
     if notes.problems:
         raise PlanProblems(tuple(sorted(notes.problems, key=lambda problem: problem.line)), source=source)
     return plan
@@ -88,7 +87,7 @@ def _syntax_problem(message: str, text: str) -> tuple[int, str]:
     return text.rstrip().count("\n") + 1, message
 
 
-def _plan(table: Table, raw: Mapping[str, Any]) -> Plan:
+def _plan(table: Table) -> Plan:
     timezone = table.need("timezone", shapes.ZONE, ZoneInfo("UTC"))
     feeds = {key: _feed(key, feed) for key, feed in table.named_tables("feed", KEYS["feed"]).items()}
     newsletters = {
