@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     templates: Path = Field(
         Path("templates"), description="Folder whose templates come before the shipped ones, if it exists"
     )
-    register: Path | None = Field(
+    register_path: Path | None = Field(
         None, description="Folder or CSV file of the register of municipalities that `init` imports"
     )
     spool: Path = Field(Path("spool"), description="Folder of the delivery journals, one file a worker")

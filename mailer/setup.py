@@ -48,7 +48,7 @@ def set_up(folder: Path, *, overrides: Mapping[str, str], now: datetime) -> list
         database = Database(settings.database_url.get_secret_value())
         upgrade(database)
         with database.write() as session:
-            if import_register(session, settings.register or shipped("register") / "nrw").added:
+            if import_register(session, settings.register_path or shipped("register") / "nrw").added:
                 made.append("the register of municipalities")
             made += [f"the list {key}" for key in _add_lists(session, plan, settings, now)]
         database.close()

@@ -11,8 +11,9 @@
    far ahead; entries without a date follow, newest first. `newest`: by publication.
    `deadline`: by its end, what has ended is left out.
 5. `match`: one hit in every condition it gives: a category, a word in title or summary, a place.
-6. At most `max`; what is over stays for the next issue, or with `carry_over = false` is let go. A section with fewer than `min`, or whose `only_if` does not hold on the day of the
-   slot, is left out and its items stay free.
+6. At most `max`; what is over stays for the next issue or, with `carry_over = false`, is let go.
+   A section with fewer than `min`, or whose `only_if` does not hold on the day of the slot, is left
+   out and its items stay free.
 """
 
 from collections.abc import Iterable, Sequence

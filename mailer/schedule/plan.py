@@ -123,7 +123,7 @@ class PlanProblem:
     message: str
 
 
-class PlanProblems(ValueError):  # noqa: N818 - they are found together and reported together: a list, no error
+class PlanProblems(ValueError):
     """Everything that is wrong with a plan, in the order of its lines."""
 
     def __init__(self, problems: tuple[PlanProblem, ...], *, source: str) -> None:

@@ -189,7 +189,7 @@ def _section(table: Table, feeds: Mapping[str, Feed]) -> Section:
         min=least,
         only_if=_only_if(table),
         carry_over=table.take("carry_over", shapes.FLAG, True),
-        max_age=table.take("max_age", _SPAN, timedelta(weeks=6) if order == "newest" else None),
+        max_age=table.take("max_age", _SPAN, None),
         match=_match(table),
     )
 

@@ -86,7 +86,7 @@ def test_a_plan_is_read_with_its_defaults() -> None:
         min=1,
         only_if=None,
         carry_over=True,
-        max_age=timedelta(weeks=6),
+        max_age=None,
         match=None,
     )
     assert (newsletter.sections[1].within, newsletter.sections[1].max_age) == (timedelta(weeks=6), None)
