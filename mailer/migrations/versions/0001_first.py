@@ -254,6 +254,7 @@ def upgrade() -> None:
         sa.Column("newsletter", sa.Text(), nullable=False),
         sa.Column("slot", sa.DateTime(timezone=True), nullable=False),
         sa.Column("send_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("special", sa.Boolean(), nullable=False),
         sa.Column("list_key", sa.Text(), nullable=False),
         sa.Column(
             "state",
