@@ -4,6 +4,7 @@ Every function may be called as often as one likes: the keys in the database mak
 clock, or a second call, change nothing.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
@@ -71,10 +72,12 @@ async def refresh_feeds(house: Installation, *, now: datetime | None) -> list[fe
     )
 
 
-def compose_due(house: Installation, *, now: datetime) -> list[int]:
+def compose_due(
+    house: Installation, *, now: datetime, newsletters: Iterable[schedule.Newsletter] | None = None
+) -> list[int]:
     """Compose the issues whose time has come; those that need no release are approved by the clock."""
     composed = []
-    for newsletter in house.plan.newsletters.values():
+    for newsletter in house.plan.newsletters.values() if newsletters is None else newsletters:
         while planned := _next_due(house, newsletter, now):
             composed.append(_compose(house, newsletter, planned, now))
     return composed

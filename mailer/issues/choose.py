@@ -116,7 +116,9 @@ _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 def _signs(item: Item) -> set[str]:
     """What two items have in common when they are the same thing."""
-    signs = {f"content {item.digest}", f"identity {item.identity}"}
+    signs = {f"content {item.digest}"}
+    if ":" in item.identity:  # tag:, urn:, https: name a thing for everybody; "42" only in its feed
+        signs.add(f"identity {item.identity}")
     if item.url:
         parts = urlsplit(item.url)
         signs.add(f"link {parts.netloc.lower()}{parts.path.rstrip('/')}?{parts.query}")
