@@ -1,0 +1,83 @@
+"""What names an item within its feed, so that the next fetch knows it again.
+
+A GUID (RSS) or id (Atom, JSON Feed) names the item, else its address, else its title and date.
+Contao gives one GUID to many events, so an item has names from coarse to fine, and takes the
+coarsest that no other item of the feed has. The order of the items plays no part.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from mailer.feeds.parsed import ParsedItem, Problems
+
+
+def identify(
+    items: Sequence[ParsedItem], known: Collection[str], problems: Problems
+) -> tuple[ParsedItem, ...]:
+    """`items` come with the given id ("" for none) as identity, and go with their lasting one.
+
+    Exact repeats are folded into one. `known` are the identities on record: an item once told apart from
+    others stays so when those are gone.
+    """
+    distinct = tuple(dict.fromkeys(items))
+    if len(distinct) < len(items):
+        problems.note("items that repeat another exactly were folded")
+    if any(not item.identity for item in distinct):
+        problems.note("items without GUID were named by their link or title")
+    ladders = [_names(item) for item in distinct]
+    shared = Counter(name for ladder in ladders for name in ladder)
+    if any(item.identity and shared[ladder[0]] > 1 for item, ladder in zip(distinct, ladders, strict=True)):
+        problems.note("items that share a GUID were told apart by link, title and date")
+    return tuple(
+        replace(item, identity=_settled(ladder, shared, known))
+        for item, ladder in zip(distinct, ladders, strict=True)
+    )
+
+
+def canonical(url: str) -> str:
+    """The address without what does not name the page: default port, tracking and session parameters."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return url
+    host = (parts.hostname or "").rstrip(".")
+    if port and port != {"http": 80, "https": 443}.get(parts.scheme):
+        host += f":{port}"
+    query = [
+        pair
+        for pair in parse_qsl(parts.query, keep_blank_values=True)
+        if not pair[0].lower().startswith(_NOISE)
+    ]
+    return urlunsplit((parts.scheme.lower(), host, parts.path or "/", urlencode(query), parts.fragment))
+
+
+_NOISE = ("utm_", "mtm_", "pk_", "fbclid", "gclid", "phpsessid", "jsessionid", "fe_typo_user")
+_LONGEST = 500  # beyond it a GUID is kept as a digest
+
+
+def _names(item: ParsedItem) -> list[str]:
+    when = item.starts or item.published or item.updated
+    page = canonical(item.url) if item.url else ""
+    occasion = (item.title, when.isoformat() if when else "")
+    whole = (*occasion, item.summary, item.ends and item.ends.isoformat(), item.location, *item.categories)
+    given = item.identity if len(item.identity) <= _LONGEST else "sha256:" + _digest(item.identity)
+    first = given or page or ("" if not any(occasion) else "sha256:" + _digest(*occasion))
+    finer = [_digest(page)] if given and page else []
+    finer += [_digest(page, *occasion), _digest(page, *whole), _digest(item.url, *whole, item.updated)]
+    return [*([first] if first else []), *(f"{first or 'item'}#{name}" for name in finer)]
+
+
+def _settled(ladder: list[str], shared: Counter[str], known: Collection[str]) -> str:
+    on_record = [name for name in ladder if name in known and shared[name] == 1]
+    alone = [name for name in ladder if shared[name] == 1]
+    return (on_record[-1:] or alone[:1] or ladder[-1:])[0]
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256("\x1f".join(str(part) for part in parts).encode("utf-8", "replace")).hexdigest()[
+        :32
+    ]
