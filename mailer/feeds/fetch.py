@@ -4,9 +4,9 @@
     ->  ask  ->  read within bytes and time  ->  follow a redirect, or answer
 
 Directly, a host is resolved once, all its addresses are checked and the connection goes to a checked one; a
-name that later resolves elsewhere (DNS rebinding) gets nothing. Through a proxy we look up no name but its own:
-resolution and address policy are the proxy's, and when it fails nothing is tried directly. Proxies named in
-the environment are ignored.
+name that later resolves elsewhere (DNS rebinding) gets nothing. Through a proxy we look up no name but its
+own: resolution and address policy are the proxy's, and when it fails nothing is tried directly. Proxies named
+in the environment are ignored.
 """
 
 import asyncio
