@@ -60,6 +60,8 @@ class Connection:
         self.relay = relay
         self._client = Client(relay, hello_name)
         self._timeouts = timeouts
+        self._answered = 0
+        self._ended: Ended | None = None
         self._reader: StreamReader
         self._writer: StreamWriter
 
@@ -91,6 +93,13 @@ class Connection:
         """Whether the session stands, as far as one can know without asking the relay."""
         return self._client.idle and not self._reader.at_eof()
 
+    @property
+    def barren(self) -> RelayError | None:
+        """How the session ended, if it did so without one answer to an envelope."""
+        if self._ended is None or self._answered:
+            return None
+        return RelayError(self.relay, self._ended.problem, self._ended.reply)
+
     async def carry(self, envelope: Envelope, source: Source) -> None:
         """Send `envelope` and then what `source` has, until it has none or the session has ended.
 
@@ -106,10 +115,13 @@ class Connection:
             for event in await self._exchange():
                 match event:
                     case Settled():
+                        self._answered += event.result.reply is not None
                         source.settle(event.envelope, event.result)
                     case Returned():
                         source.give_back(event.envelope, event.result)
-                    case Ready() | StartTls() | Ended():
+                    case Ended():
+                        self._ended = event
+                    case Ready() | StartTls():
                         pass
             if self._client.room:
                 waiting = source.next_envelope()

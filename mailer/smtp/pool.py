@@ -9,6 +9,9 @@ from mailer.smtp.connection import Connection, RelayError, Timeouts, refused
 from mailer.smtp.envelope import Envelope, Result
 from mailer.smtp.relay import Relay
 
+# Sessions in a row that end without an answer before a relay is left alone for the rest of a round.
+_MOST_BARREN = 2
+
 
 class Pool:
     """Sends through `relays`, in order: the next one takes over where one cannot be connected to.
@@ -86,6 +89,7 @@ class Pool:
                 else:
                     connection.abort()
                     self._forget(connection)
+            round_.remember(connection)
 
     async def _connection(self, round_: "_Round") -> Connection | None:
         """An idle or a new connection to the first relay that stands; None if all are in use.
@@ -141,6 +145,7 @@ class _Round:
         self._in_hand = 0
         self._changed = asyncio.Event()
         self._trouble: RelayError | None = None
+        self._barren: Counter[Relay] = Counter()
         self.down: set[Relay] = set()
 
     def next_envelope(self) -> Envelope | None:
@@ -174,6 +179,16 @@ class _Round:
         self._trouble = trouble or self._trouble
         self._returned.append(envelope)
         self._let_go()
+
+    def remember(self, connection: Connection) -> None:
+        """A relay that lets in and then answers nothing, again and again, is as good as down."""
+        if (trouble := connection.barren) is None:
+            self._barren[connection.relay] = 0
+            return
+        self._trouble = trouble
+        self._barren[connection.relay] += 1
+        if self._barren[connection.relay] >= _MOST_BARREN:
+            self.down.add(connection.relay)
 
     def defer_the_rest(self) -> None:
         """When no worker is left there is no relay left."""

@@ -92,10 +92,11 @@ def _credentials(username: str | None, password: str | None) -> tuple[str | None
         return None, None
     if not username or not password:
         raise ValueError("the SMTP URL has a user name or a password, but not both")
-    username, password = unquote(username, errors="strict"), unquote(password, errors="strict")
+    # What is no UTF-8 becomes U+FFFD, and no log-in succeeds with that: refuse it here instead.
+    username, password = unquote(username), unquote(password)
     # NUL and \x01 are the separators of PLAIN (RFC 4616) and XOAUTH2.
-    if not username.isprintable() or not password.isprintable():
-        raise ValueError("user name or password of the SMTP URL contains a control character")
+    if not (username + password).isprintable() or "\ufffd" in username + password:
+        raise ValueError("the SMTP URL has a control character or no UTF-8 in user name or password")
     return username, password
 
 
