@@ -182,11 +182,11 @@ class Connection:
         self._client.tls_started()
 
     async def _exchange(self) -> list[Event]:
-        """Say what is to be said, and listen until something has happened."""
+        """Say what is to be said and listen, until something has happened or there is room again."""
         events: list[Event] = []
         try:
             async with asyncio.timeout(self._timeouts.transaction) as whole:
-                while not events:
+                while not events and not self._client.idle:
                     await self._speak()
                     if self._client.awaits_verdict:
                         whole.reschedule(None)
