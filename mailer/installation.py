@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from subscribers.tokens import Keys
-
 from mailer.database import Database, is_current
 from mailer.feeds.fetch import Policy
 from mailer.links import Links
@@ -21,6 +19,7 @@ from mailer.schedule import Plan, PlanProblems, read_plan
 from mailer.settings import Settings
 from mailer.shipped import shipped
 from mailer.smtp import Pool, Relay
+from subscribers.tokens import Keys
 
 
 class NotConfigured(Exception):

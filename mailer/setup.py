@@ -64,7 +64,8 @@ def _write_env(path: Path, overrides: Mapping[str, str]) -> None:
     text = shipped(".env.example").read_text(encoding="utf-8")
     for name, value in values.items():
         # the example names every setting once, those with a default behind a #
-        text, found = re.subn(rf"(?m)^#?{name}=.*$", lambda _, line=f"{name}={value}": line, text)
+        line = f"{name}={value}".replace("\\", r"\\")
+        text, found = re.subn(rf"(?m)^#?{name}=.*$", line, text)
         assert found == 1, name
     # keys are in it: for the owner's eyes only, from the first byte on
     path.touch(mode=0o600)

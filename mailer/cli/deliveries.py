@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import typer
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-from subscribers.tokens import Purpose, sign
 
 from mailer.cli.surroundings import Refused, open_house, print_json
 from mailer.cli.tables import print_table
@@ -16,6 +15,7 @@ from mailer.issues.model import Issue
 from mailer.outbox import figures
 from mailer.outbox.model import Delivery, DeliveryState
 from subscribers.model import Subscription
+from subscribers.tokens import Purpose, sign
 
 _COLUMNS = ("address", "state", "reason", "returned", "attempts", "message_id", "last_reply")
 

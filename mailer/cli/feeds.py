@@ -78,8 +78,8 @@ def read(
         )
         return
     typer.echo(f"{feed.title} ({feed.format})")
-    for problem in feed.problems:
-        typer.echo(f"problem: {problem}")
+    for mended in feed.problems:
+        typer.echo(f"problem: {mended}")
     print_table(items, "published", "title", "url")
 
 

@@ -26,6 +26,7 @@ from mailer.issues.model import Issue
 from mailer.issues.workflow import Act, IllegalMove
 from mailer.outbox import figures
 from mailer.outbox.cancel import cancel_open
+from mailer.render.choose import Chooser
 from mailer.render.editions import Rendered, render_edition
 from subscribers.audience import AudienceKey
 from subscribers.model import MailingList
@@ -191,7 +192,7 @@ def _rendered(house: Installation, issue_id: int, key: AudienceKey) -> Rendered:
         issue = _found(session, issue_id)
         entries = entries_of(session, issue)
         mailing_list = session.get_one(MailingList, issue.list_key)
-    chooser = clock.Chooser(issue, entries, {key.list_key: mailing_list})
+    chooser = Chooser(issue, entries, {key.list_key: mailing_list})
     return render_edition(
         issue,
         chooser.visible(key),

@@ -143,7 +143,7 @@ def _icalendar(title: str, samples: Sequence[Sample], now: datetime) -> bytes:
         event.add("dtstart", starts)
         event.add("dtend", starts + timedelta(hours=sample.hours))
         calendar.add_component(event)
-    return calendar.to_ical()
+    return bytes(calendar.to_ical())
 
 
 def _handler(pages: Mapping[str, tuple[str, bytes]]) -> type[BaseHTTPRequestHandler]:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import uvicorn
 from sqlalchemy import func, select
+from subscribers.importing import import_people
+from subscribers.register import members
 
 from mailer import clock, daemon, schedule
 from mailer.demo import returns
@@ -34,9 +36,7 @@ from mailer.render.model import Edition
 from mailer.settings import Settings
 from mailer.setup import set_up
 from mailer.web.app import create_app
-from subscribers.importing import import_people
 from subscribers.model import Basis, Subscription
-from subscribers.register import members
 from subscribers.tokens import Purpose, sign
 
 _ACTOR = "cli:demo"
@@ -107,7 +107,7 @@ class _Demo:
             serve_intake(
                 self.house.database,
                 self.house.letterhead.return_path,
-                *listen_address("LMTP_LISTEN", settings.lmtp_listen),
+                listen_address("LMTP_LISTEN", settings.lmtp_listen),
                 now=_now,
             ),
         ):
@@ -222,7 +222,7 @@ class _Demo:
             await serving
 
     async def _by_clock(self) -> None:
-        """The newsletters without a hand go out at their next slot: the clock is told that it is that time."""
+        """The newsletters without a hand go out at their next slot; the clock is told it has come."""
         for newsletter in self.by_itself:
             planned = self._next_slot(newsletter)
             clock.compose_due(self.house, now=planned, newsletters=[newsletter])
@@ -246,7 +246,9 @@ class _Demo:
             sums = figures.by_state(session, issue_id)
             editions = session.scalars(select(Edition).where(Edition.issue_id == issue_id)).all()
             left = session.scalar(
-                select(func.count()).select_from(Subscription).where(Subscription.ended_through == issue.handle)
+                select(func.count())
+                .select_from(Subscription)
+                .where(Subscription.ended_through == issue.handle)
             )
         preview = Path("preview") / f"issue-{issue_id}.html"
         preview.parent.mkdir(exist_ok=True)

@@ -49,7 +49,7 @@ class Kind(StrEnum):
     REDIRECT = "redirect"  # too many, or to nowhere
 
 
-class FetchProblem(Exception):  # noqa: N818 - what happened to the fetch, not an error in it
+class FetchProblem(Exception):
     """Why there is no document. `message` is one English line without credentials or query."""
 
     def __init__(self, kind: Kind, message: str, status: int | None = None) -> None:

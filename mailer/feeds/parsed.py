@@ -6,7 +6,7 @@ from datetime import datetime
 MOST_ITEMS = 5000  # more is no feed but an archive
 
 
-class NotAFeed(Exception):  # noqa: N818 - a finding about the document, named as the reader says it
+class NotAFeed(Exception):
     """The bytes are no feed that may be read; `reason` says why in a short English phrase."""
 
     def __init__(self, reason: str) -> None:

@@ -87,9 +87,14 @@ async def refresh(
 
 
 async def _fetch(feed: Feed, policy: Policy) -> tuple[Fetched, ParsedFeed] | None:
-    host = urlsplit(feed.url).hostname
-    if feed.allow_private and host:
-        policy = replace(policy, allow_private=policy.allow_private | {host})
+    address = urlsplit(feed.url)
+    if feed.allow_private and address.hostname:
+        # the operator named this host and port in the plan; a redirect elsewhere stays refused
+        policy = replace(
+            policy,
+            allow_private=policy.allow_private | {address.hostname},
+            allowed_ports=policy.allowed_ports | {address.port or 443},
+        )
     answer = await fetch(feed.url, policy=policy, etag=feed.etag, last_modified=feed.last_modified)
     if isinstance(answer, NotModified):
         return None

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from subscribers.tokens import Keys, Purpose, sign
 
 from mailer.notices.model import Notice
 from mailer.render.letterhead import Letterhead
@@ -33,6 +32,7 @@ from subscribers.model import (
 )
 from subscribers.salutation import salutation
 from subscribers.subscribing import admit, await_confirmation, suppressed_for
+from subscribers.tokens import Keys, Purpose, sign
 
 #: requests answered in one transaction
 _BATCH = 50

@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import format_datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from sqlalchemy import select
-from subscribers.tokens import Keys, Purpose, sign
 
 from mailer.database import Database
 from mailer.outbox import journal
@@ -27,6 +26,7 @@ from mailer.render.message import Prepared, Slot, header_value, salutation
 from mailer.render.model import Edition
 from mailer.smtp import Envelope, Outcome, Pool, Result
 from subscribers.salutation import salutation as salutation_of
+from subscribers.tokens import Keys, Purpose, sign
 
 _BATCH = 500
 _LEASE = timedelta(minutes=15)
@@ -169,7 +169,7 @@ class Worker:
                 key=delivery,
                 sender=self.letterhead.return_path.address(bounce),
                 recipient=delivery.address,
-                message=lambda delivery=delivery: self._fill(delivery, date),
+                message=partial(self._fill, delivery, date),
                 envelope_id=bounce,
             )
 

@@ -50,9 +50,7 @@ def apply_receipts(session: Session, *, return_path: ReturnPath, signing: Keys, 
     return len(receipts)
 
 
-def _apply(
-    session: Session, receipt: Receipt, return_path: ReturnPath, signing: Keys, now: datetime
-) -> None:
+def _apply(session: Session, receipt: Receipt, return_path: ReturnPath, signing: Keys, now: datetime) -> None:
     report = read_report(receipt.raw)
     found = _delivery(session, receipt, report, return_path, signing)
     receipt.kind = str(report.kind)
@@ -104,9 +102,7 @@ def _named(
     return None
 
 
-def _unsubscribe(
-    session: Session, delivery: Delivery, subscriber: Subscriber | None, now: datetime
-) -> str:
+def _unsubscribe(session: Session, delivery: Delivery, subscriber: Subscriber | None, now: datetime) -> str:
     if subscriber is None:
         return "the person is erased"
     issue = session.get(Issue, delivery.issue_id) if delivery.issue_id else None
@@ -152,9 +148,7 @@ def _judge(session: Session, receipt: Receipt, subscriber: Subscriber | None, no
     earlier = session.scalars(
         select(Receipt.received_at)
         .join(Delivery, Delivery.id == Receipt.delivery_id)
-        .where(
-            Delivery.subscriber_id == subscriber.id, Receipt.kind == "soft", Receipt.id != receipt.id
-        )
+        .where(Delivery.subscriber_id == subscriber.id, Receipt.kind == "soft", Receipt.id != receipt.id)
     ).all()
     reason = verdict(receipt.kind, earlier, now, StandingPolicy())
     if reason is None:

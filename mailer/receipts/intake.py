@@ -35,15 +35,14 @@ def take(session: Session, raw: bytes, *, recipient: str, sender: str, now: date
 
 @contextlib.asynccontextmanager
 async def serve_intake(
-    database: Database, return_path: ReturnPath, host: str, port: int, *, now: Callable[[], datetime]
+    database: Database, return_path: ReturnPath, listen: tuple[str, int], *, now: Callable[[], datetime]
 ) -> AsyncIterator[None]:
-    """Listen for LMTP on host and port until the block ends."""
+    """Listen for LMTP on this host and port until the block ends."""
     taking = _Taking(database, return_path, now)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
         lambda: LMTP(taking, data_size_limit=_LARGEST, enable_SMTPUTF8=True, ident="Infomail", loop=loop),
-        host,
-        port,
+        *listen,
     )
     try:
         yield

@@ -15,9 +15,9 @@ from typing import Self
 from urllib.parse import quote
 
 _MARK = "{token}"
-_TOKEN = r"[a-z2-7]{45}"
+_SHAPE = r"[a-z2-7]{45}"
 #: a token standing by itself; what it names is checked by its signature, not by its looks
-_ANY_TOKEN = re.compile(rf"(?<![a-z2-7]){_TOKEN}(?![a-z2-7])", re.IGNORECASE)
+_ANY_TOKEN = re.compile(rf"(?<![a-z2-7]){_SHAPE}(?![a-z2-7])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class ReturnPath:
     def token_in(self, recipient: str) -> str | None:
         """What stands in the token's place of an address of ours; some servers fold its case."""
         before, _, after = map(re.escape, self.pattern.lower().partition(_MARK))
-        match = re.fullmatch(f"{before}({_TOKEN}){after}", recipient.lower())
+        match = re.fullmatch(f"{before}({_SHAPE}){after}", recipient.lower())
         return match[1] if match and self.carries_token else None
 
     def unsubscribe_mailto(self, token: str) -> str:

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 from sqlalchemy import select
-from subscribers.tokens import Keys, Purpose, sign
 
 from mailer.database import Database
 from mailer.issues.compose import entries_of
@@ -26,6 +25,7 @@ from mailer.render.template import environment
 from subscribers.audience import AudienceKey
 from subscribers.model import FormOfAddress, MailingList, Municipality
 from subscribers.salutation import salutation
+from subscribers.tokens import Keys, Purpose, sign
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,4 @@
+"""placeholder"""
+
+
+def create_app(settings, database): ...

@@ -1,0 +1,203 @@
+"""From an approved issue to the next server, through everything between, and with everything that breaks."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from mailer import clock, daemon
+from mailer.installation import Installation
+from mailer.issues.compose import act_on, compose
+from mailer.issues.model import Entry, Issue, IssueState
+from mailer.issues.workflow import Act, IllegalMove
+from mailer.outbox import figures
+from mailer.outbox.model import Attempt, Delivery, DeliveryState
+from subscribers.model import Subscriber, Suppression, SuppressionReason
+from subscribers.subscribing import leave, suppress
+from tests.flow.conftest import NOW, Sink, enrol
+
+
+def composed(house: Installation, *, approve: bool = True) -> int:
+    newsletter = house.plan.newsletters["infomail"]
+    with house.database.write() as session:
+        issue = compose(session, newsletter, slot=NOW, send_at=NOW, special=True, now=NOW)
+        entry = Entry(
+            issue_id=issue.id, section="Neues", section_position=0, position=0, title="Ein Titel",
+            summary="<p>Text</p>", url="https://www.example.org/1", places=[],
+        )  # fmt: skip
+        session.add(entry)
+        session.flush()
+        if approve:
+            act_on(session, issue, Act.APPROVE, actor="user:1", now=NOW)
+        return issue.id
+
+
+def started(house: Installation) -> int:
+    issue = composed(house)
+    clock.start(house, issue, actor="user:1", now=NOW)
+    return issue
+
+
+def states(house: Installation) -> dict[str, int]:
+    with house.database.read() as session:
+        rows = session.execute(select(Delivery.state, func.count()).group_by(Delivery.state)).all()
+        issue = session.scalars(select(Issue.id).order_by(Issue.id.desc())).first()
+        assert issue is not None
+        sums = figures.by_state(session, issue)
+    counted = {state.value: n for state, n in rows}
+    assert {name: n for name, n in sums.items() if not name.startswith("returned:")} == counted
+    return counted
+
+
+def test_everybody_gets_one_mail_and_the_issue_is_sent(house: Installation, sink: Sink) -> None:
+    people = enrol(house, 30)
+    issue = started(house)
+    asyncio.run(daemon.drain(house))
+    assert sink.accepted() == dict.fromkeys(people, 1)
+    assert states(house) == {"sent": 30}
+    with house.database.read() as session:
+        assert session.get_one(Issue, issue).state is IssueState.SENT
+        assert session.scalar(select(func.count()).select_from(Attempt)) == 30
+
+
+def test_what_was_not_approved_is_not_sent(house: Installation) -> None:
+    enrol(house, 1)
+    issue = composed(house, approve=False)
+    with pytest.raises(IllegalMove):
+        clock.start(house, issue, actor="user:1", now=NOW)
+
+
+def test_an_edit_after_the_release_voids_it(house: Installation) -> None:
+    enrol(house, 1)
+    issue = composed(house)
+    with house.database.write() as session:
+        session.query(Entry).one().title = "Ein anderer Titel"
+    with pytest.raises(clock.NotReady, match="edited"):
+        clock.start(house, issue, actor="user:1", now=NOW)
+
+
+def test_a_second_start_changes_nothing(house: Installation, sink: Sink) -> None:
+    people = enrol(house, 3)
+    issue = started(house)
+    with pytest.raises(IllegalMove):
+        clock.start(house, issue, actor="user:1", now=NOW)
+    asyncio.run(daemon.drain(house))
+    assert sink.accepted() == dict.fromkeys(people, 1)
+
+
+def test_who_left_or_was_suppressed_after_the_freeze_is_skipped(house: Installation, sink: Sink) -> None:
+    people = enrol(house, 4)
+    started(house)
+    with house.database.write() as session:
+        first, second = session.scalars(select(Subscriber).order_by(Subscriber.id).limit(2)).all()
+        leave(session, subscriber=first, list_key="netzwerk", through=None, source="page", actor="t", now=NOW)
+        suppress(
+            session,
+            address_hash=second.address_hash,
+            reason=SuppressionReason.STAFF,
+            actor="user:1",
+            now=NOW,
+        )
+    asyncio.run(daemon.drain(house))
+    assert sink.accepted() == dict.fromkeys(people[2:], 1)
+    with house.database.read() as session:
+        query = select(Delivery.reason).where(Delivery.state == DeliveryState.SKIPPED).order_by(Delivery.id)
+        assert session.scalars(query).all() == ["unsubscribed", "suppressed"]
+    assert states(house) == {"sent": 2, "skipped": 2}
+
+
+def test_a_refused_mailbox_fails_and_is_suppressed_and_the_rest_arrives(
+    house: Installation, sink: Sink
+) -> None:
+    people = enrol(house, 3)
+    sink.refuse[people[1]] = "550 5.1.1 no such user"
+    started(house)
+    asyncio.run(daemon.drain(house))
+    assert sink.accepted() == {people[0]: 1, people[2]: 1}
+    assert states(house) == {"sent": 2, "failed": 1}
+    with house.database.read() as session:
+        assert [row.reason for row in session.scalars(select(Suppression))] == [SuppressionReason.HARD]
+
+
+def test_a_deferred_recipient_waits_and_is_tried_again(house: Installation, sink: Sink) -> None:
+    people = enrol(house, 2)
+    sink.refuse[people[0]] = "451 4.7.1 greylisted"
+    started(house)
+    asyncio.run(daemon.drain(house))
+    assert states(house) == {"sent": 1, "deferred": 1}
+    sink.refuse.clear()
+    with house.database.write() as session:
+        waiting = session.scalars(select(Delivery).where(Delivery.state == DeliveryState.DEFERRED)).one()
+        assert waiting.due_at is not None
+        waiting.due_at -= timedelta(hours=1)
+    asyncio.run(daemon.drain(house))
+    assert sink.accepted() == dict.fromkeys(people, 1)
+    assert states(house) == {"sent": 2}
+
+
+def test_a_dead_relay_loses_nobody(
+    house: Installation, sink: Sink, environment: dict[str, str], tmp_path: Path
+) -> None:
+    people = enrol(house, 5)
+    started(house)
+    dead = environment | {"INFOMAIL_SMTP_URLS": "smtp://127.0.0.1:1?starttls=off"}
+    answer = subprocess.run(
+        [sys.executable, "-m", "mailer", "worker", "--drain"],
+        env=os.environ | dead, capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert answer.returncode == 1
+    assert "5 deferred; next try at 20" in answer.stderr
+    assert states(house) == {"deferred": 5}
+    with house.database.write() as session:
+        for waiting in session.scalars(select(Delivery)):
+            assert waiting.due_at is not None
+            waiting.due_at -= timedelta(hours=1)
+    asyncio.run(daemon.drain(house))
+    assert sink.accepted() == dict.fromkeys(people, 1)
+
+
+def test_a_pause_stops_and_a_resume_goes_on(house: Installation, sink: Sink) -> None:
+    people = enrol(house, 3)
+    issue = started(house)
+    with house.database.write() as session:
+        act_on(session, session.get_one(Issue, issue), Act.PAUSE, actor="user:1", now=NOW)
+    asyncio.run(daemon.drain(house))
+    assert not sink.accepted()
+    with house.database.write() as session:
+        act_on(session, session.get_one(Issue, issue), Act.RESUME, actor="user:1", now=NOW)
+    asyncio.run(daemon.drain(house))
+    assert sink.accepted() == dict.fromkeys(people, 1)
+
+
+def test_a_worker_killed_in_the_middle_loses_nobody_and_doubles_at_most_what_was_in_flight(
+    house: Installation, sink: Sink, environment: dict[str, str], tmp_path: Path
+) -> None:
+    people = enrol(house, 600)
+    started(house)
+    kills = 0
+    for _ in range(3):
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "mailer", "worker"], env=os.environ | environment, cwd=tmp_path,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        before = sum(sink.accepted().values())
+        deadline = time.monotonic() + 20
+        while sum(sink.accepted().values()) < before + 60 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+        kills += 1
+    assert 0 < len(sink.accepted()) < 600
+    asyncio.run(daemon.drain(house))
+    accepted = sink.accepted()
+    assert set(accepted) == set(people)
+    # two connections, one message in flight on each, at each kill
+    assert sum(accepted.values()) - 600 <= 2 * kills
+    assert states(house) == {"sent": 600}
