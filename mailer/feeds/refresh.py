@@ -78,7 +78,7 @@ async def refresh(
     async def one(feed: Feed) -> Refreshed:
         async with limit:
             try:
-                answer = await _fetch(feed, policy)
+                answer = await _fetch(feed, policy, await asyncio.to_thread(_known, database, feed.key), now())
             except (FetchProblem, NotAFeed) as problem:
                 return await asyncio.to_thread(_mark_broken, database, feed.key, str(problem), now())
         return await asyncio.to_thread(_store, database, feed.key, answer, clean, now())
@@ -86,7 +86,14 @@ async def refresh(
     return list(await asyncio.gather(*(one(feed) for feed in feeds)))
 
 
-async def _fetch(feed: Feed, policy: Policy) -> tuple[Fetched, ParsedFeed] | None:
+def _known(database: Database, key: str) -> frozenset[str]:
+    with database.read() as session:
+        return frozenset(session.scalars(select(Item.identity).where(Item.feed_key == key)))
+
+
+async def _fetch(
+    feed: Feed, policy: Policy, known: frozenset[str], now: datetime
+) -> tuple[Fetched, ParsedFeed] | None:
     address = urlsplit(feed.url)
     if feed.allow_private and address.hostname:
         # the operator named this host and port in the plan; a redirect elsewhere stays refused
@@ -100,7 +107,12 @@ async def _fetch(feed: Feed, policy: Policy) -> tuple[Fetched, ParsedFeed] | Non
         return None
     # parsing is work for the processor, not for the loop that other fetches wait on
     parsed = await asyncio.to_thread(
-        parse, answer.body, content_type=answer.content_type, url=answer.final_url
+        parse,
+        answer.body,
+        content_type=answer.content_type,
+        url=answer.final_url,
+        known=known,
+        now=now,
     )
     return answer, parsed
 
