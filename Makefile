@@ -47,7 +47,7 @@ clean: ## Remove what was built; keeps ./demo
 # run time only, as an operator installs it; what building takes lies apart, so that nothing else sees it
 $(VENV)/demo: requirements/run.txt requirements/build.txt pyproject.toml hatch_build.py | $(VENV)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --upgrade --target $(VENV)/build -r requirements/build.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps --upgrade --target $(VENV)/build -r requirements/build.txt
 	PYTHONPATH=$(VENV)/build $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
