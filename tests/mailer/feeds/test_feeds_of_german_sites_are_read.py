@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - feeds in one line are easier to compare than wrapped ones
 """Feeds after the manner of TYPO3, GSB and Contao, with the defects those have."""
 
 import json
@@ -122,6 +123,51 @@ def test_a_json_feed_is_read() -> None:
     assert feed.problems == ("items that are no objects were dropped",)
 
 
+CALENDAR = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//Musterstadt//
+X-WR-CALNAME:Termine
+BEGIN:VEVENT
+UID:reihe@musterstadt.example
+DTSTART;TZID=Europe/Berlin:20240326T190000
+DTEND;TZID=Europe/Berlin:20240326T210000
+RRULE:FREQ=WEEKLY;COUNT=3
+SUMMARY:Treff\\, offen
+LOCATION:Rathaus
+URL:/treff
+END:VEVENT
+BEGIN:VEVENT
+UID:fest@musterstadt.example
+DTSTART;VALUE=DATE:20240501
+SUMMARY:Fest
+END:VEVENT
+BEGIN:VEVENT
+UID:wild@musterstadt.example
+DTSTART:20240501T000000Z
+RRULE:FREQ=SECONDLY
+SUMMARY:Bombe
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+def test_a_calendar_is_read_with_the_dates_of_its_series() -> None:
+    feed = parse(CALENDAR.encode(), url=SITE, now=datetime(2024, 3, 1, tzinfo=UTC))
+    starts = {one.identity: one.starts for one in feed.items}
+    assert starts == {
+        "fest@musterstadt.example": datetime(2024, 4, 30, 22, tzinfo=UTC),
+        "wild@musterstadt.example": datetime(2024, 5, 1, tzinfo=UTC),
+        # 19:00 in Berlin, before and after the clocks change on 31 March
+        "reihe@musterstadt.example#20240326T180000Z": datetime(2024, 3, 26, 18, tzinfo=UTC),
+        "reihe@musterstadt.example#20240402T170000Z": datetime(2024, 4, 2, 17, tzinfo=UTC),
+        "reihe@musterstadt.example#20240409T170000Z": datetime(2024, 4, 9, 17, tzinfo=UTC),
+    }
+    treff = next(one for one in feed.items if one.identity.startswith("reihe"))
+    assert (treff.title, treff.location) == ("Treff, offen", "Rathaus")
+    assert treff.url == "https://www.musterstadt.example/treff"
+    assert feed.problems == ("repeating events with an unusual rule: only their first dates were read",)
+
+
 @pytest.mark.parametrize(
     ("body", "content_type", "problem"),
     [
@@ -239,7 +285,7 @@ def test_a_link_that_is_no_web_address_is_dropped(link: str) -> None:
         (b"<sitemap/>", "the root element is sitemap"),
         (b"\x1f\x8b\x08\0\0", "compressed or binary data"),
         (b"\0\0\0", "compressed or binary data"),
-        (b"Guten Tag", "neither XML nor JSON"),
+        (b"Guten Tag", "neither XML, JSON nor iCalendar"),
         (b'{"a": 1}', "JSON, but no JSON Feed"),
         (b"[" * 100_000, "JSON that cannot be read"),
         (b'<?xml version="1.0" encoding="UTF-7"?>+ADw-rss+AD4-', "written in UTF-7"),
@@ -304,10 +350,10 @@ def test_no_bytes_make_the_reader_raise_anything_else(body: bytes) -> None:
 
 PIECES = ["<item>", "</item>", "<title>", "</title>", "<link>", "</link>", "<guid>", "&", "&#", "&x;", "<![CDATA[", "]]>", "<!--",
           "<!DOCTYPE", "<?", "<", ">", "'", '"', " ", "http://[", "xmlns:a='b'", "<a:b>", "ä", "\x96", "\0", "<entry>", "<content type='xhtml'>",
-          "<pubDate>", "1 Jan", "<source>", "<image>", "</image>", "<rss>", "<link rel='x'/>", "<georss:point>", "1,2", "<itunes:keywords>"]  # fmt: skip
+          "<pubDate>", "1 Jan", "<source>", "<image>", "</image>", "<rss>", "<link rel='x'/>", "BEGIN:VEVENT\n", "DTSTART:20240501\n", "RRULE:FREQ=DAILY\n", "<georss:point>", "1,2", "<itunes:keywords>"]  # fmt: skip
 
 
-@given(st.sampled_from(["<rss><channel>", "<feed>", "<rdf:RDF>", "", "{", '{"version":"https://jsonfeed.org/version/1","items":[{'])
+@given(st.sampled_from(["<rss><channel>", "<feed>", "<rdf:RDF>", "", "BEGIN:VCALENDAR\n", "{", '{"version":"https://jsonfeed.org/version/1","items":[{'])
        , st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=25))  # fmt: skip
 def test_no_rubble_of_a_feed_makes_the_reader_raise_anything_else(start: str, rubble: list[str]) -> None:
     body = (start + "".join(rubble)).encode("utf-8", "replace")
