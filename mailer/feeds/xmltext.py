@@ -168,6 +168,8 @@ def _kept_and_markup(text: str) -> Iterator[tuple[bool, str]]:
 
 def _bound(text: str, problems: Problems) -> None:
     """Let expat run through the text first; raises NotAFeed on what would cost feedparser too much."""
+    if _ENDLESS_TAG.search(text):  # expat would collect its attributes before we are asked
+        raise NotAFeed("too many attributes in one tag")
     parser = xml.parsers.expat.ParserCreate(encoding="utf-8", namespace_separator=" ")
     census = _Census()
     parser.StartElementHandler, parser.EndElementHandler = census.start, census.end
@@ -177,6 +179,9 @@ def _bound(text: str, problems: Problems) -> None:
     except xml.parsers.expat.ExpatError as error:
         problems.note(f"not well-formed: {xml.parsers.expat.ErrorString(error.code)}")
         _bound_tag_soup(text)
+
+
+_ENDLESS_TAG = re.compile(r"<[A-Za-z][^<>]{1000000}")
 
 
 class _Census:
