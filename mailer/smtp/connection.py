@@ -159,8 +159,7 @@ class Connection:
             ssl=tls if implicit else None,
             server_hostname=self.relay.host if implicit else None,
         )
-        # With no room in user space, drain() returns when everything has gone to the kernel.
-        self._writer.transport.set_write_buffer_limits(high=0)
+        self._let_nothing_wait()
 
     async def _negotiate(self, tls: ssl.SSLContext) -> None:
         while True:
@@ -178,8 +177,14 @@ class Connection:
     async def _encrypt(self, tls: ssl.SSLContext) -> None:
         context = _unchecked() if self.relay.tls is Tls.OPPORTUNISTIC else tls
         await self._writer.start_tls(context, server_hostname=self.relay.host)
-        self._writer.transport.set_write_buffer_limits(high=0)
+        self._let_nothing_wait()
         self._client.tls_started()
+
+    def _let_nothing_wait(self) -> None:
+        # Then drain() returns when everything has gone to the kernel (over TLS: all but some 64 KiB), and
+        # a connection that breaks under a message does so before its final dot was written.
+        # Not high=0: the TLS transport would take an empty buffer for a full one and wait for ever.
+        self._writer.transport.set_write_buffer_limits(high=1, low=0)
 
     async def _exchange(self) -> list[Event]:
         """Say what is to be said and listen, until something has happened or there is room again."""

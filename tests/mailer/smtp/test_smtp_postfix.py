@@ -1,0 +1,69 @@
+"""Against a real Postfix."""
+
+import asyncio
+import ssl
+import time
+from functools import partial
+
+from mailer.smtp import About, Envelope, Outcome, Pool, Relay, Result
+from tests.services.postfix import Postfix
+
+
+def send(relay: Relay, *envelopes: Envelope) -> dict[object, Result]:
+    async def through_a_pool() -> list[Result]:
+        results: list[Result] = []
+        pool = Pool([relay], ssl.create_default_context(), "me.example.org")
+        try:
+            await pool.send(envelopes, results.append)
+        finally:
+            await pool.close()
+        return results
+
+    results = asyncio.run(through_a_pool())
+    assert sorted(str(result.key) for result in results) == sorted(str(e.key) for e in envelopes)
+    return {result.key: result for result in results}
+
+
+def mail(number: int, text: bytes = b"x") -> bytes:
+    return b"Subject: %d\r\nMessage-ID: <%d@example.org>\r\n\r\n%s\r\n" % (number, number, text)
+
+
+def test_postfix_takes_what_we_send_and_says_whom_it_does_not_know(postfix: Postfix) -> None:
+    text = b".\n.\r..\r\n...\nMAIL FROM:<x@example.net>\r\nend"
+    relay = Relay.from_url(f"smtp://127.0.0.1:{postfix.port}?connections=2&starttls=off")
+    results = send(
+        relay,
+        Envelope(1, "a@example.org", "b@example.org", lambda: mail(1, text), "envelope+1"),
+        Envelope(2, "a@example.org", "unknown@example.org", lambda: mail(2)),
+        Envelope(3, "a@example.org", "b@example.com", lambda: mail(3)),
+        Envelope(4, "", "b@example.org", lambda: mail(4)),
+        Envelope(5, "a@example.org", "b@example.org", lambda: mail(5, b"x" * 11_000_000)),
+    )
+    assert {key: (result.outcome, result.about) for key, result in results.items()} == {
+        1: (Outcome.SENT, None),
+        2: (Outcome.FAILED, About.MAILBOX),
+        # "Relay access denied" is said of us, not of the recipient
+        3: (Outcome.DEFERRED, About.RELAY),
+        4: (Outcome.SENT, None),
+        5: (Outcome.FAILED, About.MESSAGE),
+    }
+    assert results[2].problem.startswith("550 5.1.1 ")
+    arrived = {mail.partition(b"Subject: ")[2][:1]: mail for mail in postfix.wait_for("b@example.org", 2)}
+    assert arrived.keys() == {b"1", b"4"}
+    assert arrived[b"1"].endswith(b"\n\n.\n.\n..\n...\nMAIL FROM:<x@example.net>\nend\n")
+    assert b"ORCPT" not in arrived[b"1"]
+    assert b"X-Original-To: b@example.org" in arrived[b"1"]
+
+
+def test_many_messages_over_a_few_connections_all_arrive_once(postfix: Postfix) -> None:
+    relay = Relay.from_url(f"smtp://127.0.0.1:{postfix.port}?connections=4")
+    results = send(
+        relay,
+        *(Envelope(n, "a@example.org", "c@example.org", partial(mail, n)) for n in range(100, 300)),
+    )
+    assert {result.outcome for result in results.values()} == {Outcome.SENT}
+    arrived = postfix.wait_for("c@example.org", 200, seconds=30)
+    time.sleep(0.1)  # for a duplicate, if there were one
+    subjects = sorted(int(mail.partition(b"Subject: ")[2][:3]) for mail in postfix.mailbox("c@example.org"))
+    assert len(arrived) == 200
+    assert subjects == list(range(100, 300))
