@@ -108,7 +108,7 @@ class Postfix:
 def running(*, mailboxes: tuple[str, ...], settings: dict[str, str] | None = None) -> Iterator[Postfix]:
     """Run a Postfix that knows these mailboxes. `settings` are added to main.cf and may override it.
 
-    A `relayhost` in the settings (with `virtual_mailbox_domains` emptied) makes it a relay.
+    With `settings=relaying_to(port)` it passes everything on instead.
     """
     command = require("postfix", "postfix")["postfix"]
     if os.geteuid() != 0:
@@ -131,6 +131,16 @@ def running(*, mailboxes: tuple[str, ...], settings: dict[str, str] | None = Non
                 subprocess.run([*arguments, "abort"], stdout=log, stderr=log, timeout=30, check=True)
     finally:
         shutil.rmtree(root, ignore_errors=True)
+
+
+def relaying_to(port: int) -> dict[str, str]:
+    """Settings of a smarthost that passes every mail on to 127.0.0.1:`port`, say an smtp-sink."""
+    return {
+        "virtual_mailbox_domains": "",
+        "smtpd_relay_restrictions": "permit_mynetworks, reject",
+        "default_transport": "smtp",
+        "relayhost": f"[127.0.0.1]:{port}",
+    }
 
 
 @pytest.fixture(scope="session")

@@ -424,6 +424,22 @@ def test_a_result_that_cannot_be_recorded_stops_the_sending() -> None:
     assert asyncio.run(both_ends()) <= 2
 
 
+def test_a_cancelled_sending_drops_its_connections_and_the_pool_goes_on() -> None:
+    async def both_ends() -> tuple[list[Result], int]:
+        async with listening(silent_after_mail, willing) as wire, closing(pool(wire.relay)) as through:
+            sending = asyncio.create_task(sent(through, MAIL))
+            while not wire.peers or b"EHLO" not in wire.peers[0].heard:  # noqa: ASYNC110 (the peer sets no event)
+                await asyncio.sleep(0.01)
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+            return await sent(through, MAIL), len(wire.peers)
+
+    results, connections = asyncio.run(both_ends())
+    assert [result.outcome for result in results] == [Outcome.SENT]
+    assert connections == 2
+
+
 def test_a_pool_needs_a_relay() -> None:
     with pytest.raises(ValueError, match="relay"):
         Pool([], ssl.create_default_context(), "me.example.org")

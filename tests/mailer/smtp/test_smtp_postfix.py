@@ -1,12 +1,14 @@
 """Against a real Postfix."""
 
 import asyncio
+import socket
 import ssl
 import time
 from functools import partial
 
 from mailer.smtp import About, Envelope, Outcome, Pool, Relay, Result
-from tests.services.postfix import Postfix
+from tests.services.postfix import Postfix, relaying_to, running
+from tests.wire.peer import Peer
 
 
 def send(relay: Relay, *envelopes: Envelope) -> dict[object, Result]:
@@ -67,3 +69,35 @@ def test_many_messages_over_a_few_connections_all_arrive_once(postfix: Postfix) 
     subjects = sorted(int(mail.partition(b"Subject: ")[2][:3]) for mail in postfix.mailbox("c@example.org"))
     assert len(arrived) == 200
     assert subjects == list(range(100, 300))
+
+
+def test_a_message_passes_a_smarthost_with_its_envelope_id_and_original_recipient() -> None:
+    async def beyond(postfix: Postfix, listener: socket.socket) -> bytes:
+        heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            peer = Peer(reader, writer)
+            await peer.greet("DSN")
+            await peer.take()
+            heard.set_result(peer.heard)
+            writer.close()
+
+        server = await asyncio.start_server(connected, sock=listener)
+        pool = Pool([Relay("127.0.0.1", postfix.port)], ssl.create_default_context(), "me.example.org")
+        envelope = Envelope(1, "a@example.org", "b=c@example.net", lambda: mail(1, b"."), "id+1")
+        try:
+            await pool.send([envelope], lambda result: None)
+            return await asyncio.wait_for(heard, 10)
+        finally:
+            await pool.close()
+            server.close()
+            await server.wait_closed()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        settings = relaying_to(listener.getsockname()[1])
+        with running(mailboxes=(), settings=settings) as postfix:
+            heard = asyncio.run(beyond(postfix, listener))
+    assert b"ENVID=id+2B1" in heard
+    assert b"ORCPT=rfc822;b+3Dc@example.net" in heard
+    assert b"NOTIFY=FAILURE,DELAY" in heard
+    assert heard.endswith(b"\r\n\r\n..\r\n.\r\n")
