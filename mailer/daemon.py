@@ -89,7 +89,7 @@ async def serve(
         if intake and house.settings.lmtp_listen:
             address = listen_address("LMTP_LISTEN", house.settings.lmtp_listen)
             await running.enter_async_context(
-                serve_intake(house.database, house.letterhead.return_path, address)
+                serve_intake(house.database, house.letterhead.return_path, address, now=_now)
             )
         if timer:
             await running.enter_async_context(_clock(house))

@@ -50,11 +50,14 @@ class Membership(Base):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     ags: Mapped[str] = mapped_column(ForeignKey(Municipality.ags, ondelete="CASCADE"))
     state: Mapped[MembershipState] = mapped_column(one_of(MembershipState))
-    since: Mapped[date]
+    #: None where no date is known
+    since: Mapped[date | None]
     #: which signing of the joint declaration
     round: Mapped[str] = mapped_column(Text, default="")
     #: where the declaration (or the report of it) is found
     reference: Mapped[str] = mapped_column(Text, default="")
+    #: how sure it is
+    note: Mapped[str] = mapped_column(Text, default="")
 
 
 class Visibility(enum.StrEnum):

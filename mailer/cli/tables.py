@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 
-def print_table(rows: Iterable[Mapping[str, object]], *columns: str) -> None:
+def print_table(rows: Iterable[Mapping[str, object]], *columns: str, heading: bool = True) -> None:
     """Print these columns of the rows; a pipe gets one line a row, values parted by tabs."""
-    if not sys.stdout.isatty():
+    if not heading or not sys.stdout.isatty():
         for row in rows:
             print("\t".join(_plain(row[column]) for column in columns))
         return

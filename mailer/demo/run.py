@@ -17,8 +17,6 @@ from pathlib import Path
 
 import uvicorn
 from sqlalchemy import func, select
-from subscribers.importing import import_people
-from subscribers.register import members
 
 from mailer import clock, daemon, schedule
 from mailer.demo import returns
@@ -36,7 +34,9 @@ from mailer.render.model import Edition
 from mailer.settings import Settings
 from mailer.setup import set_up
 from mailer.web.app import create_app
-from subscribers.model import Basis, Subscription
+from subscribers.importing import import_people
+from subscribers.model import Basis, Municipality, Subscription
+from subscribers.register import members
 from subscribers.tokens import Purpose, sign
 
 _ACTOR = "cli:demo"
@@ -120,7 +120,8 @@ class _Demo:
 
     def _import(self) -> None:
         with self.house.database.read() as session:
-            places = members(session, _now().date()) or self._any_places()
+            every = session.scalars(select(Municipality.ags).order_by(Municipality.ags)).all()
+            places = members(session, _now().date()) or list(every)
         path = Path("recipients.csv")
         write_people(path, self.recipients, places[:_MUNICIPALITIES])
         report = import_people(
@@ -130,15 +131,10 @@ class _Demo:
             basis=Basis.PUBLIC_TASK,
             actor=_ACTOR,
             suppression_key=self.house.suppression_key,
+            zone=self.house.plan.timezone,
             now=_now(),
         )
         self.tell(f"recipients: {report}")
-
-    def _any_places(self) -> list[str]:
-        from subscribers.model import Municipality
-
-        with self.house.database.read() as session:
-            return list(session.scalars(select(Municipality.ags).order_by(Municipality.ags)))
 
     def _interrupted(self) -> int | None:
         """The issue that an earlier run was cut off with."""

@@ -78,7 +78,9 @@ async def refresh(
     async def one(feed: Feed) -> Refreshed:
         async with limit:
             try:
-                answer = await _fetch(feed, policy, await asyncio.to_thread(_known, database, feed.key), now())
+                answer = await _fetch(
+                    feed, policy, await asyncio.to_thread(_known, database, feed.key), now()
+                )
             except (FetchProblem, NotAFeed) as problem:
                 return await asyncio.to_thread(_mark_broken, database, feed.key, str(problem), now())
         return await asyncio.to_thread(_store, database, feed.key, answer, clean, now())

@@ -192,9 +192,10 @@ def upgrade() -> None:
             ),
             nullable=False,
         ),
-        sa.Column("since", sa.Date(), nullable=False),
+        sa.Column("since", sa.Date(), nullable=True),
         sa.Column("round", sa.Text(), nullable=False),
         sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["ags"],
             ["municipalities.ags"],

@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - feeds in one line are easier to compare than wrapped ones
+
 """Feeds after the manner of TYPO3, GSB and Contao, with the defects those have."""
 
 import json

@@ -1,0 +1,116 @@
+"""`infomail init`, `check`, `config`, `db upgrade`, `demo`: the folder that a service runs in."""
+
+import contextlib
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+from dotenv import dotenv_values
+from pydantic import SecretStr
+
+from mailer.cli.surroundings import JSON, Refused, now, open_house, print_json, read_settings
+from mailer.cli.tables import print_table
+from mailer.database import Database, upgrade
+from mailer.demo.run import run as run_demo
+from mailer.installation import NotConfigured, load_plan, open_pool, signing_keys, suppression_key
+from mailer.render.preflight import imprint_gaps
+from mailer.settings import Settings
+from mailer.setup import set_up
+from subscribers.register import BadRegister
+
+db = typer.Typer(no_args_is_help=True, help="The database.")
+
+
+def init(folder: Path = typer.Argument(Path(), help="The folder to make ready.")) -> None:
+    """Make a folder ready: plan, settings with fresh keys, database, register, lists."""
+    try:
+        made = set_up(folder, overrides={}, now=now())
+    except (NotConfigured, BadRegister) as problem:
+        raise Refused(str(problem)) from None
+    except OSError as error:
+        raise Refused(f"{folder}: {error.strerror}") from None
+    for line in made:
+        typer.echo(f"made {line}")
+    typer.echo(
+        f"next: fill in the imprint in {folder / '.env'}, look at the feeds in {folder / 'schedule.toml'}"
+    )
+
+
+def check() -> None:
+    """Say what is wrong in plan and settings of this folder, with line numbers."""
+    settings = read_settings()
+    problems = []
+    for part in (load_plan, signing_keys, suppression_key, open_pool):
+        try:
+            part(settings)
+        except NotConfigured as problem:
+            problems += str(problem).splitlines()
+    if not problems:
+        with open_house() as house:
+            problems = [
+                f"{name}: empty; nothing is sent without it"
+                for name in imprint_gaps(house.letterhead.imprint)
+            ]
+    if problems:
+        raise Refused("\n          ".join(problems))
+    typer.echo("plan and settings are in order")
+
+
+def config(as_json: bool = JSON) -> None:
+    """Every setting, its value and where it came from; secrets are masked."""
+    settings = read_settings()
+    in_file = {name.upper() for name in dotenv_values(".env")} if Path(".env").exists() else set()
+    in_environment = {name.upper() for name in os.environ}
+    rows = []
+    for name, field in Settings.model_fields.items():
+        variable = f"INFOMAIL_{name.upper()}"
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            value = "***" if value.get_secret_value() else ""
+        source = "default"
+        if variable in in_environment:
+            source = "environment"
+        elif variable in in_file:
+            source = ".env"
+        rows.append({"name": variable, "value": value, "from": source, "about": field.description})
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows, "name", "value", "from")
+
+
+@db.command("upgrade")
+def upgrade_() -> None:
+    """Bring the database to the newest schema."""
+    settings = read_settings()
+    with contextlib.closing(Database(settings.database_url.get_secret_value())) as database:
+        upgrade(database)
+
+
+def demo(
+    recipients: int = typer.Option(200, min=1, max=1_000_000, help="How many officers to invent."),
+    folder: Path = typer.Option(Path("demo"), "--dir", help="Where to run; a second run goes on there."),
+    as_json: bool = JSON,
+) -> None:
+    """The whole river by itself: feeds, issue, mails into a local inbox, and what comes back."""
+    try:
+        account = run_demo(folder, recipients, (lambda _: None) if as_json else typer.echo)
+    except (NotConfigured, BadRegister) as problem:
+        raise Refused(str(problem)) from None
+    if as_json:
+        print_json(asdict(account))
+        return
+    typer.echo(
+        f"""
+Issue {account.issue}: {account.recipients} recipients in {account.editions} editions, {account.sent} sent, \
+{account.failed} failed
+came back: {account.bounced} bounced, {account.complained} complained, {account.unsubscribed} unsubscribed
+took {account.seconds} s
+
+mails     {account.inbox}
+preview   {account.preview}
+database  {account.database}
+
+To answer the mailed links: cd {folder} && infomail serve"""
+    )

@@ -1,0 +1,72 @@
+"""`infomail lists`."""
+
+import re
+
+import typer
+from sqlalchemy import func, select
+
+from mailer.cli.surroundings import JSON, Refused, now, open_database, print_json
+from mailer.cli.tables import print_table
+from subscribers.model import MailingList, Municipality, Subscription, SubscriptionState, Visibility
+
+app = typer.Typer(no_args_is_help=True, help="Mailing lists.")
+
+
+@app.command()
+def add(
+    key: str = typer.Argument(
+        help="Lower-case letters, digits and dashes; stands in List-Id and never changes."
+    ),
+    title: str = typer.Option(..., help="What readers see."),
+    municipality: str = typer.Option(None, metavar="AGS", help="The municipality whose list it is."),
+    follows: str = typer.Option("", metavar="NEWSLETTER", help="Also gets the issues of this newsletter."),
+    invitation: bool = typer.Option(False, "--invitation", help="Nobody can sign up by the public page."),
+    reply_to: str = typer.Option("", help="Where answers go."),
+) -> None:
+    """Make a list."""
+    if not re.fullmatch(r"[a-z0-9](-?[a-z0-9])*", key):
+        raise Refused(f"expected a key of lower-case letters, digits and dashes, got {key!r}")
+    with open_database() as database, database.write() as session:
+        if session.get(MailingList, key) is not None:
+            raise Refused(f"there is a list {key!r} already")
+        if municipality and session.get(Municipality, municipality) is None:
+            raise Refused(f"{municipality!r} is not in the register: see `infomail municipalities list`")
+        session.add(
+            MailingList(
+                key=key,
+                title=title,
+                municipality=municipality,
+                follows=follows,
+                reply_to=reply_to,
+                visibility=Visibility.INVITATION if invitation else Visibility.PUBLIC,
+                created_at=now(),
+            )
+        )
+
+
+@app.command("list")
+def list_(as_json: bool = JSON) -> None:
+    """The lists and how many people are active on each."""
+    with open_database() as database, database.read() as session:
+        active = dict(
+            session.execute(
+                select(Subscription.list_key, func.count())
+                .where(Subscription.state == SubscriptionState.ACTIVE)
+                .group_by(Subscription.list_key)
+            ).tuples()
+        )
+        rows = [
+            {
+                "key": row.key,
+                "title": row.title,
+                "municipality": row.municipality or "",
+                "visibility": row.visibility.value,
+                "follows": row.follows,
+                "active": active.get(row.key, 0),
+            }
+            for row in session.scalars(select(MailingList).order_by(MailingList.key))
+        ]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows, "key", "title", "municipality", "visibility", "follows", "active")

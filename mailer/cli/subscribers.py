@@ -1,0 +1,145 @@
+"""`infomail subscribers`: people in and out."""
+
+import csv
+import enum
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from mailer.cli.surroundings import AS, JSON, Refused, actor, now, open_database, open_house, print_json
+from mailer.cli.tables import print_table
+from subscribers.addresses import BadAddress, normalise
+from subscribers.importing import COLUMNS, BadFile, RowReport, import_people
+from subscribers.model import Basis, MailingList, Office, Subscriber, Subscription, SubscriptionState
+from subscribers.subscribing import suppressed_for
+
+app = typer.Typer(no_args_is_help=True, help="People on the lists.")
+
+
+_LIST = typer.Option(..., "--list", metavar="KEY", help="Key of the list.")
+
+
+class ImportBasis(enum.StrEnum):
+    CONSENT = Basis.CONSENT.value
+    PUBLIC_TASK = Basis.PUBLIC_TASK.value
+
+
+@app.command("import")
+def import_(
+    file: Path = typer.Argument(help=f"CSV with the columns {','.join(COLUMNS)}; only email is required."),
+    list_key: str = _LIST,
+    basis: ImportBasis = typer.Option(
+        ..., help="consent: each gets a confirmation mail; public-task: officers, active at once."
+    ),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Only report."),
+    strict: bool = typer.Option(False, "--strict", help="Import nothing if any row is refused."),
+    as_json: bool = JSON,
+    who: str = AS,
+) -> None:
+    """Import people from a file, with a report for each row."""
+    rows: list[dict[str, Any]] = []
+
+    def tell(row: RowReport) -> None:
+        told = {"line": row.line, "email": row.address, "outcome": row.outcome, "problem": row.problem}
+        if as_json:
+            rows.append(told)
+        else:
+            print_table([told], "line", "email", "outcome", "problem", heading=False)
+
+    with open_house() as house:
+        try:
+            report = import_people(
+                house.database,
+                file,
+                list_key=list_key,
+                basis=Basis(basis.value),
+                actor=actor(who),
+                suppression_key=house.suppression_key,
+                zone=house.plan.timezone,
+                now=now(),
+                strict=strict,
+                dry_run=dry_run,
+                tell=tell,
+            )
+        except BadFile as problem:
+            raise Refused(f"{file}: {problem}") from None
+        except OSError as error:
+            raise Refused(f"{file}: {error.strerror}") from None
+    if as_json:
+        print_json({"charset": report.charset, "outcomes": report.outcomes, "rows": rows})
+    else:
+        typer.echo(f"{file.name} ({report.charset}): {report}")
+
+
+@app.command()
+def export(list_key: str = _LIST) -> None:
+    """The active people of a list as CSV on stdout, in the columns that import reads."""
+    with open_database() as database, database.read() as session:
+        if session.get(MailingList, list_key) is None:
+            raise Refused(f"there is no list {list_key!r}: see `infomail lists list`")
+        writer = csv.writer(sys.stdout)
+        writer.writerow(COLUMNS)
+        writer.writerows(_people(session, list_key))
+
+
+@app.command()
+def show(address: str = typer.Argument()) -> None:
+    """What is held on one person, as JSON."""
+    try:
+        normalised = normalise(address)
+    except BadAddress as problem:
+        raise Refused(f"{address}: {problem}") from None
+    with open_database() as database, database.read() as session:
+        person = session.scalar(select(Subscriber).where(Subscriber.address == normalised))
+        if person is None:
+            raise Refused(f"nobody here has the address {normalised}")
+        print_json(
+            {
+                "address": person.address,
+                "form": person.form,
+                "title": person.title,
+                "given": person.given,
+                "family": person.family,
+                "language": person.language,
+                "created_at": person.created_at,
+                "suppressed": sorted(suppressed_for(session, person.address_hash)),
+                "offices": [
+                    {"ags": row.municipality, "role": row.role, "from": row.starts, "to": row.ends}
+                    for row in session.scalars(select(Office).where(Office.subscriber_id == person.id))
+                ],
+                "subscriptions": [
+                    {"list": row.list_key, "state": row.state, "basis": row.basis, "since": row.since}
+                    for row in session.scalars(
+                        select(Subscription).where(Subscription.subscriber_id == person.id)
+                    )
+                ],
+            }
+        )
+
+
+def _people(session: Session, list_key: str) -> Iterator[tuple[str, ...]]:
+    query = (
+        select(Subscriber, Office.role, Office.municipality)
+        .join(Subscription, Subscription.subscriber_id == Subscriber.id)
+        .outerjoin(Office, (Office.subscriber_id == Subscriber.id) & Office.ends.is_(None))
+        .where(Subscription.list_key == list_key, Subscription.state == SubscriptionState.ACTIVE)
+        .order_by(Subscriber.id, Office.id)
+        .execution_options(yield_per=1000)
+    )
+    last = None
+    for person, role, ags in session.execute(query):
+        if person.id == last:  # the import's columns have room for one office
+            continue
+        last = person.id
+        cells = (person.address, person.form, person.title, person.given, person.family)
+        yield tuple(map(_without_formula, (*cells, role or "", ags or "", person.language)))
+
+
+def _without_formula(cell: str) -> str:
+    """A spreadsheet would run what begins so; import takes the quote off again."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r", "'")) else cell

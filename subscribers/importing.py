@@ -1,0 +1,460 @@
+"""People from a CSV file: good rows in, a report for every row, never half a row.
+
+    lines (bounded, decoded) -> rows -> checked one by one -> written a chunk at a time
+
+By what basis (Basis): with `consent` a row becomes a request for confirmation and nothing else;
+with `public-task` an officer of a municipality is active at once, on lists of the network only.
+An import changes no profile and revives nobody who left.
+"""
+
+import codecs
+import csv
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, Protocol, TypeVar
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from subscribers.addresses import BadAddress, address_hash, domain_of, normalise
+from subscribers.base import new_handle
+from subscribers.consent import MOVES, Act
+from subscribers.model import (
+    Basis,
+    FormOfAddress,
+    MailingList,
+    Municipality,
+    Office,
+    Request,
+    RequestKind,
+    RequestState,
+    Role,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    Suppression,
+)
+
+_Choice = TypeVar("_Choice", FormOfAddress, Role)
+
+COLUMNS = ("email", "form", "title", "given", "family", "role", "ags", "language")
+BASES = (Basis.CONSENT, Basis.PUBLIC_TASK)
+_LANGUAGES = ("de", "en")
+#: rows written in one transaction
+_CHUNK = 1000
+#: bytes of the longest line, and characters of the longest cell
+_LONGEST_LINE = 64 * 1024
+_LONGEST_CELL = 200
+#: the quote that an export puts before what a spreadsheet would run
+_EXPORTED = re.compile(r"^'(?=[=+\-@\t\r'])")
+#: bodies that hold an office without being a municipality
+_WITHOUT_PLACE = (Role.STATE, Role.ASSOCIATION)
+
+
+class BadFile(ValueError):
+    """The file as a whole cannot be imported; says why in one line."""
+
+
+class Writes(Protocol):
+    """What gives a session that commits at the end of its block (mailer.database.Database)."""
+
+    def write(self) -> AbstractContextManager[Session]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RowReport:
+    """What became of one row. outcome: added, pending, known, left, suppressed, duplicate or refused."""
+
+    line: int
+    address: str
+    outcome: str
+    problem: str = ""
+
+
+@dataclass(slots=True)
+class Report:
+    """The sums over all rows; `charset` is what the file was read in."""
+
+    charset: str = ""
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{n} {outcome}" for outcome, n in sorted(self.outcomes.items())) or "no rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One good row."""
+
+    line: int
+    address: str
+    form: FormOfAddress
+    title: str
+    given: str
+    family: str
+    role: Role | None
+    ags: str
+    language: str
+
+
+def import_people(
+    database: Writes,
+    path: Path,
+    *,
+    list_key: str,
+    basis: Basis,
+    actor: str,
+    suppression_key: bytes,
+    zone: ZoneInfo,
+    now: datetime,
+    strict: bool = False,
+    dry_run: bool = False,
+    tell: Callable[[RowReport], None] = lambda _: None,
+) -> Report:
+    """Import a file onto a list; `tell` hears of every row. Raises BadFile.
+
+    With `strict` nothing is written unless every row is good; with `dry_run` nothing at all.
+    """
+    chunk = _Chunk(list_key, basis, actor, suppression_key, zone, now)
+    if strict and not dry_run:
+        checked = import_people(
+            database, path, list_key=list_key, basis=basis, actor=actor,
+            suppression_key=suppression_key, zone=zone, now=now, dry_run=True, tell=tell,
+        )  # fmt: skip
+        if checked.outcomes["refused"]:
+            raise BadFile(f"{checked.outcomes['refused']} rows refused: nothing was imported")
+        tell = lambda _: None  # noqa: E731  the rows were told of
+    report = Report()
+    with path.open("rb") as file:
+        report.charset, rows = _rows(file)
+        while lines := list(islice(rows, _CHUNK)):
+            with database.write() as session:
+                told = chunk.write(session, lines)
+                if dry_run:
+                    session.rollback()
+            for row in told:
+                report.outcomes[row.outcome] += 1
+                tell(row)
+    return report
+
+
+@dataclass
+class _Chunk:
+    list_key: str
+    basis: Basis
+    actor: str
+    suppression_key: bytes
+    zone: ZoneInfo
+    now: datetime
+    seen: set[bytes] = field(default_factory=set)
+    _places: set[str] = field(default_factory=set)
+
+    def write(self, session: Session, lines: Iterable[tuple[int, dict[str, str] | str]]) -> list[RowReport]:
+        """Check and write some rows; what became of each, in their order."""
+        self._check_list(session)
+        people: list[Person] = []
+        told: dict[int, RowReport] = {}
+        for line, row in lines:
+            person = self._read(line, row)
+            if isinstance(person, RowReport):
+                told[line] = person
+            else:
+                people.append(person)
+        told.update((report.line, report) for report in self._sort_out(session, people))
+        return [told[line] for line in sorted(told)]
+
+    def _check_list(self, session: Session) -> None:
+        mailing_list = session.get(MailingList, self.list_key)
+        if mailing_list is None:
+            raise BadFile(f"there is no list {self.list_key!r}")
+        if self.basis is Basis.PUBLIC_TASK and mailing_list.municipality is not None:
+            raise BadFile("public-task is for lists of the network, not of a municipality")
+        if not self._places:
+            self._places = set(session.scalars(select(Municipality.ags)))
+
+    def _read(self, line: int, row: dict[str, str] | str) -> Person | RowReport:
+        """One row as a person, or the report of what is wrong with it."""
+        if isinstance(row, str):
+            return RowReport(line, "", "refused", row)
+        try:
+            address = normalise(row["email"])
+        except BadAddress as problem:
+            return RowReport(line, row["email"][:80], "refused", f"email: {problem}")
+        try:
+            person = Person(
+                line=line,
+                address=address,
+                form=_choice(FormOfAddress, "form", row["form"].lower()) or FormOfAddress.NEUTRAL,
+                title=row["title"],
+                given=row["given"],
+                family=row["family"],
+                role=_choice(Role, "role", row["role"].lower()),
+                ags=row["ags"],
+                language=_language(row["language"].lower()),
+            )
+            self._check_office(person)
+        except ValueError as problem:
+            return RowReport(line, address, "refused", str(problem))
+        key = address_hash(self.suppression_key, address)
+        if key in self.seen:
+            return RowReport(line, address, "duplicate", "stands in the file before")
+        self.seen.add(key)
+        return person
+
+    def _check_office(self, person: Person) -> None:
+        if person.ags and person.ags not in self._places:
+            raise ValueError(f"ags: {person.ags!r} is not in the register")
+        if self.basis is Basis.PUBLIC_TASK and not person.ags and person.role not in _WITHOUT_PLACE:
+            raise ValueError("ags: expected, since public-task is for officers of a municipality")
+
+    def _sort_out(self, session: Session, people: list[Person]) -> Iterator[RowReport]:
+        """Write those who are new to the list, and say of each what became of her."""
+        hashes = {person.address: address_hash(self.suppression_key, person.address) for person in people}
+        suppressed = set(
+            session.scalars(
+                select(Suppression.address_hash).where(Suppression.address_hash.in_(hashes.values()))
+            )
+        )
+        ids = dict(
+            session.execute(
+                select(Subscriber.address, Subscriber.id).where(Subscriber.address.in_(hashes))
+            ).all()
+        )
+        states = dict(
+            session.execute(
+                select(Subscription.subscriber_id, Subscription.state).where(
+                    Subscription.list_key == self.list_key, Subscription.subscriber_id.in_(ids.values())
+                )
+            ).all()
+        )
+        wanted: list[Person] = []
+        for person in people:
+            state = states.get(ids.get(person.address, 0))
+            outcome = self._outcome(state) if hashes[person.address] not in suppressed else "suppressed"
+            if outcome in ("added", "pending"):
+                wanted.append(person)
+            yield RowReport(person.line, person.address, outcome)
+        if self.basis is Basis.CONSENT:
+            self._ask(session, wanted)
+        else:
+            self._appoint(session, wanted, hashes, ids, states)
+
+    def _outcome(self, state: SubscriptionState | None) -> str:
+        if state is SubscriptionState.ACTIVE:
+            return "known"
+        if state is SubscriptionState.UNSUBSCRIBED:
+            return "left"
+        return "pending" if self.basis is Basis.CONSENT else "added"
+
+    def _ask(self, session: Session, people: list[Person]) -> None:
+        if people:
+            session.execute(
+                insert(Request),
+                [
+                    {
+                        "kind": RequestKind.CONFIRM,
+                        "list_key": self.list_key,
+                        "address": person.address,
+                        "details": _details(person),
+                        "actor": self.actor,
+                        "created_at": self.now,
+                        "state": RequestState.NEW,
+                        "outcome": "",
+                    }
+                    for person in people
+                ],
+            )
+
+    def _appoint(
+        self,
+        session: Session,
+        people: list[Person],
+        hashes: dict[str, bytes],
+        ids: dict[str, int],
+        states: dict[int, SubscriptionState],
+    ) -> None:
+        new = [person for person in people if person.address not in ids]
+        if new:
+            session.execute(insert(Subscriber), [self._subscriber(person, hashes) for person in new])
+            addresses = [person.address for person in new]
+            ids |= dict(
+                session.execute(
+                    select(Subscriber.address, Subscriber.id).where(Subscriber.address.in_(addresses))
+                ).all()
+            )
+        subscriptions = []
+        for person in people:
+            subscriber = ids[person.address]
+            state = states.get(subscriber)
+            if state is None:
+                subscriptions.append(
+                    {
+                        "list_key": self.list_key,
+                        "subscriber_id": subscriber,
+                        "state": MOVES[None][Act.APPOINT],
+                        "basis": self.basis,
+                        "since": self.now,
+                    }
+                )
+            else:  # a sign-up that waits for its confirmation
+                waiting = session.scalars(
+                    select(Subscription).where(
+                        Subscription.list_key == self.list_key, Subscription.subscriber_id == subscriber
+                    )
+                ).one()
+                waiting.state, waiting.basis = MOVES[state][Act.APPOINT], self.basis
+                waiting.since = self.now
+        if subscriptions:
+            session.execute(insert(Subscription), subscriptions)
+        self._give_offices(session, people, ids)
+
+    def _give_offices(self, session: Session, people: list[Person], ids: dict[str, int]) -> None:
+        today = self.now.astimezone(self.zone).date()
+        held = set(
+            session.execute(
+                select(Office.subscriber_id, Office.municipality, Office.role).where(
+                    Office.subscriber_id.in_([ids[person.address] for person in people]),
+                    Office.ends.is_(None),
+                )
+            ).all()
+        )
+        offices = [
+            {
+                "municipality": person.ags,
+                "role": person.role or Role.CONTACT,
+                "subscriber_id": ids[person.address],
+                "starts": today,
+                "ends": None,
+            }
+            for person in people
+            if person.ags and (ids[person.address], person.ags, person.role or Role.CONTACT) not in held
+        ]
+        if offices:
+            session.execute(insert(Office), offices)
+
+    def _subscriber(self, person: Person, hashes: dict[str, bytes]) -> dict[str, object]:
+        return {
+            "handle": new_handle(),
+            "address": person.address,
+            "address_hash": hashes[person.address],
+            "domain": domain_of(person.address),
+            "form": person.form,
+            "title": person.title,
+            "given": person.given,
+            "family": person.family,
+            "language": person.language,
+            "created_at": self.now,
+        }
+
+
+def _rows(file: BinaryIO) -> tuple[str, Iterator[tuple[int, dict[str, str] | str]]]:
+    """The charset, and line number with cells (or a problem) of each row. Raises BadFile."""
+    charset = _charset(file)
+    head = file.readline(_LONGEST_LINE + 1)
+    if not head.strip():
+        raise BadFile("the file is empty")
+    if len(head) > _LONGEST_LINE or b"\0" in head:
+        raise BadFile("the first line is no header of a CSV file")
+    header_text = head.decode(charset)
+    separator = max(",;\t", key=header_text.count)
+    header = [cell.strip().lower() for cell in next(csv.reader([header_text], delimiter=separator))]
+    if "email" not in header:
+        raise BadFile(f"line 1: expected a header with the column email, of {', '.join(COLUMNS)}")
+    unknown = [name for name in header if name not in COLUMNS]
+    if unknown or len(set(header)) != len(header):
+        wrong = ", ".join(name[:40] or "(none)" for name in unknown[:5]) or "a column twice"
+        raise BadFile(f"line 1: unknown columns: {wrong}; expected {', '.join(COLUMNS)}")
+    return charset, _cells(file, charset, separator, header)
+
+
+def _charset(file: BinaryIO) -> str:
+    """UTF-8 (with or without a mark) if the whole file is, else Windows-1252; the file stands at its text."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        while block := file.read(1 << 20):
+            decoder.decode(block)
+        decoder.decode(b"", final=True)
+        charset = "utf-8"
+    except UnicodeDecodeError:
+        charset = "cp1252"
+    file.seek(0)
+    if file.read(3) != codecs.BOM_UTF8:
+        file.seek(0)
+    return charset
+
+
+def _cells(
+    file: BinaryIO, charset: str, separator: str, header: list[str]
+) -> Iterator[tuple[int, dict[str, str] | str]]:
+    """Each line is a row: a quote that is open at its end is that row's problem, not the next one's."""
+    for number, line in _lines(file):
+        if line is None:
+            yield number, f"longer than {_LONGEST_LINE} bytes"
+        elif b"\0" in line:
+            yield number, "a NUL byte"
+        elif line.strip():
+            yield number, _row(line.decode(charset, "replace"), separator, header)
+
+
+def _row(text: str, separator: str, header: list[str]) -> dict[str, str] | str:
+    try:
+        rows = list(csv.reader([text.rstrip("\r\n")], delimiter=separator, strict=True))
+    except csv.Error as error:
+        return str(error)
+    cells = [_EXPORTED.sub("", cell.strip()) for cell in rows[0]]
+    if len(cells) > len(header):
+        return f"{len(cells)} cells, expected {len(header)}"
+    if any(len(cell) > _LONGEST_CELL for cell in cells):
+        return f"a cell longer than {_LONGEST_CELL} characters"
+    if any(not character.isprintable() for cell in cells for character in cell):
+        return "a control character"
+    return dict.fromkeys(COLUMNS, "") | dict(zip(header, cells, strict=False))
+
+
+def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
+    """Numbered lines from 2 on; None for one that is too long, of which only a piece is ever held."""
+    number = 1
+    while line := file.readline(_LONGEST_LINE):
+        number += 1
+        if len(line) < _LONGEST_LINE or line.endswith(b"\n"):
+            yield number, line
+            continue
+        while line and not line.endswith(b"\n"):
+            line = file.readline(_LONGEST_LINE)
+        yield number, None
+
+
+def _details(person: Person) -> dict[str, str]:
+    return {
+        "form": person.form.value,
+        "title": person.title,
+        "given": person.given,
+        "family": person.family,
+        "role": person.role.value if person.role else "",
+        "ags": person.ags,
+        "language": person.language,
+    }
+
+
+def _choice(kind: type[_Choice], column: str, text: str) -> _Choice | None:
+    if not text:
+        return None
+    try:
+        return kind(text)
+    except ValueError:
+        raise ValueError(
+            f"{column}: expected {', '.join(each.value for each in kind)}, got {text!r}"
+        ) from None
+
+
+def _language(text: str) -> str:
+    if text and text not in _LANGUAGES:
+        raise ValueError(f"language: expected {' or '.join(_LANGUAGES)}, got {text!r}")
+    return text or _LANGUAGES[0]
