@@ -7,7 +7,7 @@ Government Site Builder with its German dates, of Contao; and iCalendar for what
 import contextlib
 import threading
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from email.utils import format_datetime
@@ -52,7 +52,8 @@ def serve_feeds(plan: Plan, *, run: int, now: datetime) -> Iterator[None]:
         address = urlsplit(feed.url)
         port = address.port or port
         offered = _offered(samples.get(feed.key, samples["any"])["items"], run, now)
-        pages[address.path] = _written(address.path, place, feed.title or feed.key, offered, now)
+        site = f"https://www.example.org/{feed.key}"
+        pages[address.path] = _written(address.path, place, feed.title or feed.key, site, offered, now)
     server = ThreadingHTTPServer(("127.0.0.1", port), _handler(pages))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -86,59 +87,59 @@ def _offered(items: Sequence[Mapping[str, Any]], run: int, now: datetime) -> lis
 
 
 def _written(
-    path: str, place: int, title: str, samples: Sequence[Sample], now: datetime
+    path: str, place: int, title: str, site: str, samples: Sequence[Sample], now: datetime
 ) -> tuple[str, bytes]:
-    if path.endswith(".ics"):
-        return "text/calendar; charset=utf-8", _icalendar(title, samples, now)
+    if any(sample.starts for sample in samples):
+        return "text/calendar; charset=utf-8", _icalendar(title, site, samples, now)
     write = (_typo3, _gsb, _contao)[place % 3]
-    return "application/rss+xml", _rss(title, samples, write)
+    items = "\n".join(write(n, site, sample) for n, sample in enumerate(samples))
+    return "application/rss+xml", _rss(title, site, items)
 
 
-def _rss(title: str, samples: Sequence[Sample], write: Callable[[int, Sample], str]) -> bytes:
-    items = "\n".join(write(n, sample) for n, sample in enumerate(samples))
+def _rss(title: str, site: str, items: str) -> bytes:
     return f"""<?xml version="1.0" encoding="utf-8"?>
 <rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/"><channel>
-<title>{escape(title)}</title><link>https://www.example.org/</link><description/><language></language>
+<title>{escape(title)}</title><link>{site}</link><description/><language></language>
 {items}
 </channel></rss>""".encode()
 
 
-def _typo3(n: int, sample: Sample) -> str:
+def _typo3(n: int, site: str, sample: Sample) -> str:
     return f"""<item><guid isPermaLink="false">news-{n}</guid>
 <pubDate>{format_datetime(sample.published)}</pubDate><title>{escape(sample.title)}</title>
-<link>https://www.example.org/aktuelles/meldung-{n}?no_cache=1&amp;cHash=0{n}</link>
-<description>{escape(sample.title)}</description>
+<link>{site}/detail/meldung-{n}?no_cache=1&amp;cHash=0{n}</link>
+<description>{escape(sample.text)}</description>
 <content:encoded><![CDATA[<p class="bodytext">{sample.text}</p>]]></content:encoded></item>"""
 
 
-def _gsb(n: int, sample: Sample) -> str:
+def _gsb(n: int, site: str, sample: Sample) -> str:
     when = sample.published
     day = f"{_WEEKDAYS[when.weekday()]}, {when.day} {_MONTHS[when.month - 1]} {when:%Y %H:%M:%S %z}"
     return f"""<item><title>{escape(sample.title)}</title>
-<link>https://www.example.org/SharedDocs/Meldungen/DE/meldung{n}.html</link>
+<link>{site}/SharedDocs/Meldungen/DE/meldung{n}.html</link>
 <description>{escape(sample.text)}</description><pubDate>{day}</pubDate></item>"""
 
 
-def _contao(n: int, sample: Sample) -> str:
+def _contao(n: int, site: str, sample: Sample) -> str:
     return f"""<item><title>{escape(sample.title)}</title>
 <description><![CDATA[<p>{sample.text}</p>]]></description>
-<link>https://www.example.org/neues/{n}.html</link><pubDate>{format_datetime(sample.published)}</pubDate>
-<guid>https://www.example.org/neues/{n}.html</guid></item>"""
+<link>{site}/{n}.html</link><pubDate>{format_datetime(sample.published)}</pubDate>
+<guid>{site}/{n}.html</guid></item>"""
 
 
-def _icalendar(title: str, samples: Sequence[Sample], now: datetime) -> bytes:
+def _icalendar(title: str, site: str, samples: Sequence[Sample], now: datetime) -> bytes:
     calendar = Calendar()
     calendar.add("prodid", "-//Infomail//demo//DE")
     calendar.add("version", "2.0")
     calendar.add("x-wr-calname", title)
     for n, sample in enumerate(samples):
         event = Event()
-        event.add("uid", f"termin-{n}@example.org")
+        event.add("uid", f"{n}@{urlsplit(site).path.strip('/')}.example.org")
         event.add("dtstamp", now)
         event.add("summary", sample.title)
         event.add("description", sample.text)
         event.add("location", sample.place)
-        event.add("url", f"https://www.example.org/termine/{n}")
+        event.add("url", f"{site}/{n}")
         starts = sample.starts or now
         event.add("dtstart", starts)
         event.add("dtend", starts + timedelta(hours=sample.hours))

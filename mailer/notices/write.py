@@ -210,14 +210,16 @@ def _notice(
             ("From", str(Address(letterhead.imprint.name, addr_spec=letterhead.address))),
             ("Reply-To", letterhead.imprint.email or letterhead.address),
             ("Subject", subject),
-            ("Date", format_datetime(now)),
-            ("Message-ID", f"<{message_id}@{letterhead.message_id_domain}>"),
-            # RFC 3834: nobody's absence note shall answer this
-            ("Auto-Submitted", "auto-generated"),
-            ("X-Auto-Response-Suppress", "All"),
             ("Content-Language", language),
         ],
-        slotted=[b"To: " + header_value(subscriber.address)],
+        lines=[
+            b"To: " + header_value(subscriber.address),
+            f"Date: {format_datetime(now)}".encode(),
+            f"Message-ID: <{message_id}@{letterhead.message_id_domain}>".encode(),
+            # RFC 3834: nobody's absence note shall answer this
+            b"Auto-Submitted: auto-generated",
+            b"X-Auto-Response-Suppress: All",
+        ],
         text=fill("body.txt"),
         html=compile_mjml(fill("body.mjml")),
         sentinels={},

@@ -4,7 +4,9 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from email.header import Header
 from email.headerregistry import Address
+from email.utils import quote
 from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -135,8 +137,13 @@ def render_edition(
     text = fill("body.txt", Slot.SALUTATION_TEXT)
     html = compile_mjml(fill("body.mjml", Slot.SALUTATION_HTML))
     message = encode(
-        headers=_headers(issue, mailing_list, subject, language, archive, letterhead),
-        slotted=_slotted(letterhead),
+        headers=[
+            ("From", str(Address(letterhead.imprint.name, addr_spec=letterhead.address))),
+            ("Reply-To", mailing_list.reply_to or letterhead.imprint.email or letterhead.address),
+            ("Subject", subject),
+            ("Content-Language", language),
+        ],
+        lines=_lines(issue, mailing_list, archive, letterhead),
         text=text,
         html=html,
         sentinels={sentinel: slot for slot, sentinel in slots.items()},
@@ -187,40 +194,33 @@ def _entry(entry: Entry, anchor: str) -> dict[str, Any]:
     }
 
 
-def _headers(
-    issue: Issue,
-    mailing_list: MailingList,
-    subject: str,
-    language: str,
-    archive: str,
-    letterhead: Letterhead,
-) -> list[tuple[str, str]]:
+def _lines(issue: Issue, mailing_list: MailingList, archive: str, letterhead: Letterhead) -> list[bytes]:
+    """The headers that machines read."""
     domain = letterhead.message_id_domain
     operator = letterhead.operator or letterhead.address
-    return [
-        ("From", str(Address(letterhead.imprint.name, addr_spec=letterhead.address))),
-        ("Reply-To", mailing_list.reply_to or letterhead.imprint.email or letterhead.address),
-        ("Subject", subject),
-        # RFC 2919: the list's name, and an identifier that never changes
-        ("List-Id", f"{mailing_list.title} <{mailing_list.key}.{domain}>"),
-        ("List-Help", f"<{letterhead.links.base}>"),
-        ("List-Archive", f"<{archive}>"),
-        ("List-Owner", f"<mailto:{operator}>"),
-        # RFC 8058: the https address of List-Unsubscribe takes a POST from the mail program itself
-        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-        ("Feedback-ID", f"{issue.id}:{mailing_list.key}:{issue.newsletter}:{domain}"),
-        ("X-Auto-Response-Suppress", "OOF, AutoReply"),
-        ("Content-Language", language),
-    ]
-
-
-def _slotted(letterhead: Letterhead) -> list[bytes]:
     token = Slot.UNSUBSCRIBE.value.decode()
     https = letterhead.links.unsubscribe(token)
     mailto = letterhead.return_path.unsubscribe_mailto(token)
-    return [
-        b"To: " + Slot.TO.value,
-        b"Date: " + Slot.DATE.value,
-        b"Message-ID: <%s@%s>" % (Slot.MESSAGE_ID.value, letterhead.message_id_domain.encode()),
-        f"List-Unsubscribe: <{https}>,\r\n <{mailto}>".encode(),
+    lines = [
+        f"To: {Slot.TO.value.decode()}",
+        f"Date: {Slot.DATE.value.decode()}",
+        f"Message-ID: <{Slot.MESSAGE_ID.value.decode()}@{domain}>",
+        # RFC 2919: the list's name, and an identifier that never changes
+        f"List-Id: {_phrase(mailing_list.title)}\r\n <{mailing_list.key}.{domain}>",
+        f"List-Help: <{letterhead.links.base}>",
+        f"List-Archive: <{archive}>",
+        f"List-Owner: <mailto:{operator}>",
+        f"List-Unsubscribe: <{https}>,\r\n <{mailto}>",
+        # RFC 8058: that https address takes a POST from the mail program itself
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+        f"Feedback-ID: {issue.id}:{mailing_list.key}:{issue.newsletter}:{domain}",
+        "X-Auto-Response-Suppress: OOF, AutoReply",
     ]
+    return [line.encode("ascii") for line in lines]
+
+
+def _phrase(words: str) -> str:
+    """A phrase (RFC 5322 3.2.5): quoted, or encoded where it is not ASCII."""
+    if words.isascii():
+        return f'"{quote(words)}"'
+    return Header(words, "utf-8").encode(linesep="\r\n")

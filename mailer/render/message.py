@@ -37,7 +37,7 @@ class Slot(enum.Enum):
 def encode(
     *,
     headers: Sequence[tuple[str, str]],
-    slotted: Sequence[bytes],
+    lines: Sequence[bytes],
     text: str,
     html: str,
     sentinels: Mapping[str, Slot],
@@ -45,27 +45,28 @@ def encode(
 ) -> bytes:
     """The whole mail, a multipart/alternative of text and HTML, with `Slot` marks in it.
 
-    `headers` are ordinary values, encoded here (RFC 2047) and refused with ValueError if they
-    hold a line break; `slotted` are complete header lines with marks in them. `sentinels` says
-    which text in the parts stands for which slot.
+    `headers` are words for people, encoded here (RFC 2047) and refused with ValueError if they hold
+    a line break. `lines` are complete header lines in ASCII, perhaps with marks in them: addresses
+    and URLs, which must never be folded or encoded. `sentinels` says which text in the parts
+    stands for which slot.
     """
     head = EmailMessage(policy=SMTP)
     for name, value in headers:
         head[name] = value
-    lines = [head.as_bytes().removesuffix(b"\r\n"), *(line + b"\r\n" for line in slotted)]
-    lines += [
+    pieces = [head.as_bytes().removesuffix(b"\r\n"), *(line + b"\r\n" for line in lines)]
+    pieces += [
         b"MIME-Version: 1.0\r\n",
         b'Content-Type: multipart/alternative; boundary="%s"\r\n' % boundary.encode(),
     ]
     for subtype, content in ((b"plain", text), (b"html", html)):
-        lines += [
+        pieces += [
             b"\r\n--%s\r\n" % boundary.encode(),
             b'Content-Type: text/%s; charset="utf-8"\r\n' % subtype,
             b"Content-Transfer-Encoding: quoted-printable\r\n\r\n",
             _encode_part(content, sentinels),
         ]
-    lines.append(b"\r\n--%s--\r\n" % boundary.encode())
-    return b"".join(lines)
+    pieces.append(b"\r\n--%s--\r\n" % boundary.encode())
+    return b"".join(pieces)
 
 
 def _encode_part(content: str, sentinels: Mapping[str, Slot]) -> bytes:

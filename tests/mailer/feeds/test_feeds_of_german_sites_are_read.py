@@ -1,4 +1,3 @@
-
 """Feeds after the manner of TYPO3, GSB and Contao, with the defects those have."""
 
 import json

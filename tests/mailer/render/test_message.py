@@ -30,7 +30,7 @@ def _mail(
     return Prepared(
         encode(
             headers=[("From", "Infomail <info@example.org>"), ("Subject", "Ehrenamt – Überblick")],
-            slotted=[
+            lines=[
                 b"To: " + Slot.TO.value,
                 b"Date: " + Slot.DATE.value,
                 b"Message-ID: <" + Slot.MESSAGE_ID.value + b"@example.org>",
@@ -123,7 +123,7 @@ def test_a_header_slot_refuses_control_characters(value: str) -> None:
 @pytest.mark.parametrize("value", ["a\r\nBcc: b@example.org", "a\nb", "a\rb"])
 def test_a_header_refuses_line_breaks(value: str) -> None:
     with pytest.raises(ValueError, match=r"(?i)header"):
-        encode(headers=[("Subject", value)], slotted=[], text="", html="", sentinels={}, boundary="b")
+        encode(headers=[("Subject", value)], lines=[], text="", html="", sentinels={}, boundary="b")
 
 
 def test_a_nul_in_a_part_is_refused_since_it_would_read_as_a_slot() -> None:
