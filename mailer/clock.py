@@ -14,8 +14,9 @@ from sqlalchemy import select
 from mailer import schedule
 from mailer.feeds import refresh as feeds
 from mailer.installation import Installation
-from mailer.issues import compose as issues
-from mailer.issues.model import Issue, IssueState
+from mailer.issues.compose import compose
+from mailer.issues.model import Issue, IssueState, entries_of, issues_of, last_slot
+from mailer.issues.release import act_on, is_approved
 from mailer.issues.workflow import Act
 from mailer.notices.write import Desk, write_notices
 from mailer.outbox.freeze import EditionMissing, freeze, queue_notices
@@ -89,7 +90,7 @@ def _next_due(
     with house.database.read() as session:
         if session.get(MailingList, newsletter.list) is None:
             return None
-        last = issues.last_slot(session, newsletter.key)
+        last = last_slot(session, newsletter.key)
     return schedule.due(newsletter, house.plan, now, last)
 
 
@@ -97,20 +98,20 @@ def _compose(
     house: Installation, newsletter: schedule.Newsletter, planned: schedule.PlannedSlot, now: datetime
 ) -> int:
     with house.database.write() as session:
-        issue = issues.compose(
+        issue = compose(
             session, newsletter, slot=planned.slot, send_at=planned.send_at or planned.slot, now=now
         )
         if issue.state is IssueState.DRAFT and planned.send_at is None:
-            issues.act_on(session, issue, Act.CANCEL, actor="clock", now=now)
+            act_on(session, issue, Act.CANCEL, actor="clock", now=now)
         elif issue.state is IssueState.DRAFT and newsletter.release == "none":
-            issues.act_on(session, issue, Act.APPROVE, actor="clock", now=now)
+            act_on(session, issue, Act.APPROVE, actor="clock", now=now)
         return issue.id
 
 
 def start_due(house: Installation, *, now: datetime) -> list[int]:
     """Start the approved issues whose time has come, within the late window of their newsletter."""
     with house.database.read() as session:
-        approved = issues.issues_of(session, [IssueState.APPROVED])
+        approved = issues_of(session, [IssueState.APPROVED])
     started = []
     for issue in approved:
         newsletter = house.plan.newsletters.get(issue.newsletter)
@@ -150,12 +151,12 @@ def _render(house: Installation, issue_id: int, now: datetime) -> None:
 def _freeze(house: Installation, issue_id: int, actor: str, now: datetime) -> int:
     with house.database.write() as session:
         issue = session.get_one(Issue, issue_id, with_for_update=True)
-        if issue.state is IssueState.APPROVED and not issues.is_approved(session, issue):
+        if issue.state is IssueState.APPROVED and not is_approved(session, issue):
             raise NotReady("the issue was edited after its release: release it again")
-        issues.act_on(session, issue, Act.START, actor=actor, now=now)
+        act_on(session, issue, Act.START, actor=actor, now=now)
         issue.key_id, issue.frozen_at = house.signing.primary_id, now
         lists = {row.key: row for row in session.scalars(select(MailingList))}
-        chooser = Chooser(issue, issues.entries_of(session, issue), lists)
+        chooser = Chooser(issue, entries_of(session, issue), lists)
         return freeze(session, issue, chooser.digest, _day(issue, now))
 
 

@@ -21,8 +21,9 @@ from mailer.cli.surroundings import (
 )
 from mailer.cli.tables import print_table
 from mailer.installation import Installation
-from mailer.issues.compose import NoSuchList, act_on, compose, entries_of
-from mailer.issues.model import Issue
+from mailer.issues.compose import NoSuchList, compose
+from mailer.issues.model import Issue, entries_of
+from mailer.issues.release import act_on
 from mailer.issues.workflow import Act, IllegalMove
 from mailer.outbox import figures
 from mailer.outbox.cancel import cancel_open

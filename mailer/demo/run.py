@@ -24,8 +24,9 @@ from mailer.demo.feeds import serve_feeds
 from mailer.demo.people import write_people
 from mailer.inbox import serve_inbox
 from mailer.installation import Installation, NotConfigured, listen_address, open_installation
-from mailer.issues.compose import act_on, compose, issues_of, last_slot
-from mailer.issues.model import Issue, IssueState
+from mailer.issues.compose import compose
+from mailer.issues.model import Issue, IssueState, issues_of, last_slot
+from mailer.issues.release import act_on
 from mailer.issues.workflow import Act
 from mailer.outbox import figures
 from mailer.outbox.model import Delivery, DeliveryState

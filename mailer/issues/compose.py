@@ -1,6 +1,5 @@
 """From items to an issue: one number of a newsletter, chosen and numbered."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -8,7 +7,6 @@ from sqlalchemy.orm import Session
 
 from mailer.feeds.model import Feed, Item
 from mailer.issues.choose import Chosen, choose
-from mailer.issues.content import content_digest
 from mailer.issues.model import Entry, EntryState, Issue, IssueState
 from mailer.issues.workflow import Act, next_state
 from mailer.schedule import Newsletter
@@ -75,40 +73,6 @@ def compose(
     return issue
 
 
-def entries_of(session: Session, issue: Issue) -> list[Entry]:
-    """The entries of an issue in the order a reader meets them."""
-    return list(
-        session.scalars(
-            select(Entry)
-            .where(Entry.issue_id == issue.id, Entry.state == EntryState.PLACED)
-            .order_by(Entry.section_position, Entry.position, Entry.id)
-        )
-    )
-
-
-def last_slot(session: Session, newsletter: str) -> datetime | None:
-    """The latest slot of the plan that has an issue; special issues do not count."""
-    return session.scalar(
-        select(func.max(Issue.slot)).where(Issue.newsletter == newsletter, Issue.special.is_(False))
-    )
-
-
-def act_on(session: Session, issue: Issue, act: Act, *, actor: str, now: datetime) -> None:
-    """Move an issue along its workflow. Raises IllegalMove.
-
-    Approving binds the release to the content as it is now.
-    """
-    issue.state = next_state(issue.state, act)
-    if act is Act.APPROVE:
-        issue.approved_digest = content_digest(issue, entries_of(session, issue))
-        issue.approved_by, issue.approved_at = actor, now
-
-
-def is_approved(session: Session, issue: Issue) -> bool:
-    """Whether the content is the very one that was approved."""
-    return issue.approved_digest == content_digest(issue, entries_of(session, issue))
-
-
 def _chosen(session: Session, newsletter: Newsletter, slot: datetime, at: datetime) -> list[Chosen]:
     feeds = {feed for section in newsletter.sections for feed in section.feeds}
     earlier = (
@@ -153,8 +117,3 @@ def _entry(issue: Issue, newsletter: Newsletter, place: int, position: int, item
         fetched_at=item.fetched_at,
         item_digest=item.digest,
     )
-
-
-def issues_of(session: Session, states: Sequence[IssueState]) -> list[Issue]:
-    """The issues in any of these states, oldest first."""
-    return list(session.scalars(select(Issue).where(Issue.state.in_(states)).order_by(Issue.id)))

@@ -1,10 +1,11 @@
 """Issue and Entry."""
 
 import enum
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mailer.feeds.model import Item
 from subscribers.base import Base, Handle, RowId, Strings, Utc, new_handle, one_of
@@ -96,3 +97,26 @@ class Entry(Base):
     #: when its item was fetched, and the item's digest at that time
     fetched_at: Mapped[datetime | None] = mapped_column(Utc)
     item_digest: Mapped[str] = mapped_column(Text, default="")
+
+
+def entries_of(session: Session, issue: Issue) -> list[Entry]:
+    """The entries of an issue in the order a reader meets them."""
+    return list(
+        session.scalars(
+            select(Entry)
+            .where(Entry.issue_id == issue.id, Entry.state == EntryState.PLACED)
+            .order_by(Entry.section_position, Entry.position, Entry.id)
+        )
+    )
+
+
+def issues_of(session: Session, states: Sequence[IssueState]) -> list[Issue]:
+    """The issues in any of these states, oldest first."""
+    return list(session.scalars(select(Issue).where(Issue.state.in_(states)).order_by(Issue.id)))
+
+
+def last_slot(session: Session, newsletter: str) -> datetime | None:
+    """The latest slot of the plan that has an issue; special issues do not count."""
+    return session.scalar(
+        select(func.max(Issue.slot)).where(Issue.newsletter == newsletter, Issue.special.is_(False))
+    )

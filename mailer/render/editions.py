@@ -15,8 +15,7 @@ from markupsafe import Markup
 from sqlalchemy import select
 
 from mailer.database import Database
-from mailer.issues.compose import entries_of
-from mailer.issues.model import Entry, Issue
+from mailer.issues.model import Entry, Issue, entries_of
 from mailer.render.choose import Chooser
 from mailer.render.letterhead import Letterhead
 from mailer.render.message import Slot, encode

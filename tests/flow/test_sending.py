@@ -14,8 +14,9 @@ from sqlalchemy import func, select
 
 from mailer import clock, daemon
 from mailer.installation import Installation
-from mailer.issues.compose import act_on, compose
+from mailer.issues.compose import compose
 from mailer.issues.model import Entry, Issue, IssueState
+from mailer.issues.release import act_on
 from mailer.issues.workflow import Act, IllegalMove
 from mailer.outbox import figures
 from mailer.outbox.model import Attempt, Delivery, DeliveryState

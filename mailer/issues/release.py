@@ -1,0 +1,25 @@
+"""Moves of an issue along its workflow, and the release that is bound to its content."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from mailer.issues.content import content_digest
+from mailer.issues.model import Issue, entries_of
+from mailer.issues.workflow import Act, next_state
+
+
+def act_on(session: Session, issue: Issue, act: Act, *, actor: str, now: datetime) -> None:
+    """Move an issue along its workflow. Raises IllegalMove.
+
+    Approving binds the release to the content as it is now.
+    """
+    issue.state = next_state(issue.state, act)
+    if act is Act.APPROVE:
+        issue.approved_digest = content_digest(issue, entries_of(session, issue))
+        issue.approved_by, issue.approved_at = actor, now
+
+
+def is_approved(session: Session, issue: Issue) -> bool:
+    """Whether the content is the very one that was approved."""
+    return issue.approved_digest == content_digest(issue, entries_of(session, issue))
