@@ -1,4 +1,44 @@
-"""placeholder"""
+"""The pages as one ASGI application."""
+
+from fastapi import FastAPI
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+
+from mailer.database import Database
+from mailer.settings import Settings
+from mailer.web import health, public
+from mailer.web.assets import assets, version
+from mailer.web.errors import add_error_pages
+from mailer.web.headers import SecurityHeaders, security_headers
+from mailer.web.pages import Pages
+from mailer.web.surroundings import Surroundings
+from subscribers.tokens import Keys
+
+#: bytes of a request's body; counted while it is read, so a false Content-Length gains nothing
+_LONGEST_BODY = 64 * 1024
 
 
-def create_app(settings, database): ...
+def create_app(settings: Settings, database: Database) -> FastAPI:
+    """The pages on `database`. Raises mailer.web.assets.NotBuilt, and what Keys.parse raises."""
+    app = FastAPI(
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        # it would redirect to wherever the Host header says
+        redirect_slashes=False,
+    )
+    static = version()
+    pages = Pages(settings, static)
+    app.state.surroundings = Surroundings(
+        settings=settings,
+        database=database,
+        keys=Keys.parse(settings.secret_keys.get_secret_value()),
+        pages=pages,
+    )
+    app.include_router(public.router)
+    app.include_router(health.router)
+    app.mount(f"/static/{static}", assets())
+    headers = security_headers(settings.public_url)
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=_LONGEST_BODY)
+    app.add_middleware(SecurityHeaders, headers=headers)
+    add_error_pages(app, pages, headers)
+    return app

@@ -1,0 +1,73 @@
+"""What a page works on: settings, keys, pages, and a session that fits the method of the request."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request
+from sqlalchemy.orm import Session
+
+from mailer.database import Database
+from mailer.settings import Settings
+from mailer.web.pages import Pages
+from subscribers.tokens import BadToken, Keys, Purpose, Token, verify
+
+#: what answers GET answers HEAD: mail scanners use both
+READING = ["GET", "HEAD"]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The same for all requests; stands in `app.state.surroundings`."""
+
+    settings: Settings
+    database: Database
+    keys: Keys
+    pages: Pages
+
+    @property
+    def public_url(self) -> str:
+        """Where people reach the pages, without a slash at its end. Never taken from a Host header."""
+        return self.settings.public_url.rstrip("/")
+
+
+async def _surroundings(request: Request) -> Surroundings:
+    found: Surroundings = request.app.state.surroundings
+    return found
+
+
+async def _opened(request: Request) -> Callable[[], AbstractContextManager[Session]]:
+    """Opens the session that fits the method: GET and HEAD can read only, whatever their handler tries.
+
+    The handler opens it in its own thread. A dependency with a session inside would keep the
+    write lock while its handler waits for a thread, and forty waiting writers would hold them all.
+    """
+    database: Database = request.app.state.surroundings.database
+    return database.read if request.method in READING else database.write
+
+
+def signed(purpose: Purpose) -> Callable[..., Awaitable[Token]]:
+    """A dependency: the verified `{token}` of the path. Whatever is wrong with it, the answer is one 404."""
+
+    async def dependency(token: str, here: Here) -> Token:
+        try:
+            return verify(here.keys, token, purpose)
+        except BadToken:
+            raise HTTPException(404) from None
+
+    return dependency
+
+
+def actor_of(token: str) -> str:
+    """Who acts through a mailed link, for the record: enough of the token to tell its mail, not to use it."""
+    return f"token:{token[:8].lower()}"
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+Here = Annotated[Surroundings, Depends(_surroundings)]
+Opened = Annotated[Callable[[], AbstractContextManager[Session]], Depends(_opened)]

@@ -1,0 +1,174 @@
+"""A small installation with one of everything that the pages touch; for tests with and without a browser."""
+
+import base64
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pydantic import SecretStr
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from mailer.database import Database
+from mailer.issues.model import Issue, IssueState
+from mailer.notices.model import Notice
+from mailer.outbox.model import Delivery, DeliveryState, Priority
+from mailer.render.model import Edition
+from mailer.settings import Settings
+from subscribers.addresses import address_hash
+from subscribers.model import (
+    Basis,
+    MailingList,
+    Municipality,
+    RequestKind,
+    RequestState,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    Suppression,
+    SuppressionReason,
+    Visibility,
+)
+from subscribers.model import Request as Asked
+from subscribers.tokens import Keys, Purpose, sign
+
+DIGEST = "fedcba9876543210" + "0" * 48
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Handles of what stands in the sample database."""
+
+    issue: int
+    notice: int
+    active: int
+    pending: int
+
+
+def sample_settings(public_url: str) -> Settings:
+    return Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        public_url=public_url,
+        secret_keys=SecretStr("1:" + base64.b64encode(bytes(range(32))).decode()),
+        suppression_key=SecretStr(base64.b64encode(bytes(32)).decode()),
+        network="Netz der Gemeinden",
+        sender_name="Amt für Beispiele",
+        sender_street="Musterweg 1",
+        sender_city="00000 Musterstadt",
+        sender_email="amt@example.org",
+        sender_privacy_url="https://www.example.org/datenschutz",
+    )
+
+
+def fill(database: Database) -> Sample:
+    """Two lists; `active@` on the public one through an issue, `pending@` asked to confirm; one barred."""
+    now = datetime.now(UTC)
+    with database.write() as session:
+        session.add_all(
+            [
+                Municipality(ags="05999001", name="Köthen am Muster", kind="Stadt"),
+                Municipality(ags="05999002", name="Musterstadt", kind="Stadt"),
+                Municipality(ags="05999003", name="Zwillingen", kind="Stadt"),
+                Municipality(ags="05999", name="Zwillingen", kind="Kreis"),
+            ]
+        )
+        session.flush()
+        session.add_all(
+            [
+                MailingList(key="netzwerk", title="Neues & Nützliches", municipality=None, created_at=now),
+                MailingList(key="verein", title="Vereinsbrief", municipality="05999002", created_at=now),
+                MailingList(key="intern", title="Intern", visibility=Visibility.INVITATION, created_at=now),
+            ]
+        )
+        session.flush()
+        active, pending, barred = (
+            Subscriber(
+                address=f"{name}@example.org",
+                address_hash=address_hash(bytes(32), f"{name}@example.org"),
+                domain="example.org",
+                created_at=now,
+            )
+            for name in ("active", "pending", "barred")
+        )
+        session.add_all([active, pending, barred])
+        session.flush()
+        session.add_all(
+            [
+                _subscription(active, SubscriptionState.ACTIVE, now),
+                _subscription(pending, SubscriptionState.PENDING, now),
+                Suppression(
+                    address_hash=barred.address_hash, reason=SuppressionReason.HARD, at=now, actor="clock"
+                ),
+            ]
+        )
+        issue = Issue(
+            newsletter="infomail", slot=now, send_at=now, list_key="netzwerk", state=IssueState.SENT,
+            number=1, year=2026, title="Infomail", zone="Europe/Berlin", template="infomail",
+            subject="Nr. 1", created_at=now, key_id=1,
+        )  # fmt: skip
+        asked = Asked(
+            kind=RequestKind.CONFIRM, list_key="netzwerk", address="pending@example.org",
+            details={"wording": "Ich willige ein.", "wording_version": "v1", "source": "https://form"},
+            actor="form", created_at=now - timedelta(hours=1), state=RequestState.WRITTEN,
+        )  # fmt: skip
+        session.add_all([issue, asked])
+        session.flush()
+        edition = Edition(
+            issue_id=issue.id, digest=DIGEST, language="de", subject="Nr. 1", text="Text", message=b"",
+            html="<!doctype html><title>Nr. 1</title><p style='color:#333'>Ausgabe im Archiv", created_at=now,
+        )  # fmt: skip
+        notice = Notice(
+            kind="confirm", list_key="netzwerk", request_id=asked.id, subscriber_id=pending.id,
+            key_id=1, subject="Bitte bestätigen", message=b"", created_at=now,
+        )  # fmt: skip
+        session.add_all([edition, notice])
+        session.flush()
+        session.add_all(
+            [
+                _delivery(active, issue_id=issue.id, edition_id=edition.id),
+                _delivery(pending, notice_id=notice.id),
+            ]
+        )
+        return Sample(issue.handle, notice.handle, active.handle, pending.handle)
+
+
+def _subscription(subscriber: Subscriber, state: SubscriptionState, now: datetime) -> Subscription:
+    return Subscription(
+        list_key="netzwerk", subscriber_id=subscriber.id, state=state, basis=Basis.CONSENT, since=now
+    )
+
+
+def _delivery(subscriber: Subscriber, **of: int) -> Delivery:
+    return Delivery(
+        list_key="netzwerk", subscriber_id=subscriber.id, subscriber_handle=subscriber.handle,
+        address=subscriber.address, domain="example.org", priority=Priority.BULK,
+        state=DeliveryState.SENT, **of,
+    )  # fmt: skip
+
+
+def mailed_links(keys: Keys, sample: Sample) -> dict[str, str]:
+    """The mailed links of the sample by their first word."""
+    leaving = sign(keys, Purpose.UNSUBSCRIBE, sample.issue, sample.active)
+    confirming = sign(keys, Purpose.CONFIRM, sample.notice, sample.pending)
+    undoing = sign(keys, Purpose.UNDO, sample.issue, sample.active)
+    archived = sign(keys, Purpose.ARCHIVE, sample.issue, int(DIGEST[:16], 16))
+    return {
+        "abmelden": f"/abmelden/{leaving}",
+        "bestaetigen": f"/bestaetigen/{confirming}",
+        "rueckgaengig": f"/rueckgaengig/{undoing}",
+        "ausgabe": f"/ausgabe/{archived}",
+    }
+
+
+def dump(database: Database) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table, to compare before and after."""
+    with database.engine.connect() as connection:
+        tables = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars()
+        return {
+            name: [tuple(row) for row in connection.execute(text(f'SELECT * FROM "{name}" ORDER BY 1'))]
+            for name in sorted(tables)
+        }
+
+
+def subscriber_of(session: Session, name: str) -> Subscriber:
+    """The subscriber `name`@example.org."""
+    return session.scalars(select(Subscriber).where(Subscriber.address == f"{name}@example.org")).one()

@@ -1,0 +1,115 @@
+"""Whatever is wrong with a mailed link, the answer is one and the same."""
+
+import base64
+
+import pytest
+from starlette.testclient import TestClient
+
+from mailer.database import Database
+from subscribers.tokens import Keys, Purpose, sign
+from tests.mailer.web.sample import DIGEST, Sample, dump
+
+WORDS = ["abmelden", "bestaetigen", "rueckgaengig", "ausgabe"]
+
+
+@pytest.fixture
+def not_found(client: TestClient) -> bytes:
+    answer = client.get("/was/es/nie/gab")
+    assert answer.status_code == 404
+    return answer.content
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_link_with_any_bit_flipped_is_not_found_and_nothing_else(
+    client: TestClient, database: Database, links: dict[str, str], word: str, not_found: bytes
+) -> None:
+    before = dump(database)
+    token = links[word].rpartition("/")[2]
+    for flipped in _flipped(token):
+        answer = client.get(f"/{word}/{flipped}")
+        assert (answer.status_code, answer.content) == (404, not_found)
+    assert dump(database) == before
+
+
+def _flipped(token: str) -> list[str]:
+    """The token with each of its bits flipped, one at a time."""
+    raw = base64.b32decode(token.upper() + "=" * (-len(token) % 8))
+    changed = [
+        raw[:place] + bytes([raw[place] ^ 1 << bit]) + raw[place + 1 :]
+        for place in range(len(raw))
+        for bit in range(8)
+    ]
+    return [base64.b32encode(each).decode().lower().rstrip("=") for each in changed]
+
+
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("of", WORDS)
+def test_a_link_works_for_its_own_purpose_only(
+    client: TestClient, database: Database, links: dict[str, str], word: str, of: str, not_found: bytes
+) -> None:
+    token = links[of].rpartition("/")[2]
+    before = dump(database)
+    answer = client.get(f"/{word}/{token}")
+    if word == of:
+        assert answer.status_code == 200
+        return
+    assert (answer.status_code, answer.content) == (404, not_found)
+    for data in ({"act": "leave"}, {"act": "confirm"}, {"act": "undo"}, {"List-Unsubscribe": "One-Click"}):
+        assert client.post(f"/{word}/{token}", data=data).status_code in (404, 405)
+    assert dump(database) == before
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_well_signed_link_to_nothing_looks_like_a_bad_one(
+    client: TestClient, keys: Keys, sample: Sample, word: str, not_found: bytes
+) -> None:
+    purpose = {
+        "abmelden": Purpose.UNSUBSCRIBE,
+        "bestaetigen": Purpose.CONFIRM,
+        "rueckgaengig": Purpose.UNDO,
+        "ausgabe": Purpose.ARCHIVE,
+    }[word]
+    answer = client.get(f"/{word}/{sign(keys, purpose, 1, 2)}")
+    assert (answer.status_code, answer.content) == (404, not_found)
+
+
+@pytest.mark.parametrize("token", ["x", "a" * 5000, "%00", "ä", "'", "a b", "aaaa=", ".."])
+@pytest.mark.parametrize("word", WORDS)
+def test_no_text_in_place_of_a_token_breaks_a_page(
+    client: TestClient, sample: Sample, word: str, token: str, not_found: bytes
+) -> None:
+    answer = client.get(f"/{word}/{token}")
+    assert (answer.status_code, answer.content) in ((404, not_found), (200, client.get("/").content))
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_link_in_capitals_is_the_same_link(client: TestClient, links: dict[str, str], word: str) -> None:
+    token = links[word].rpartition("/")[2]
+    assert client.get(f"/{word}/{token.upper()}").status_code == 200
+
+
+def test_an_archived_issue_is_shown_as_sent_and_can_do_nothing(
+    client: TestClient, links: dict[str, str]
+) -> None:
+    answer = client.get(links["ausgabe"])
+    assert "<p style='color:#333'>Ausgabe im Archiv" in answer.text
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "style-src 'unsafe-inline'" in policy
+    assert "; sandbox allow-popups" in policy
+    assert "allow-scripts" not in policy
+    assert answer.headers["x-robots-tag"] == "noindex"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_another_edition_of_the_issue_is_not_shown(client: TestClient, keys: Keys, sample: Sample) -> None:
+    other = int(DIGEST[:16], 16) ^ 1
+    token = sign(keys, Purpose.ARCHIVE, sample.issue, other)
+    assert client.get(f"/ausgabe/{token}").status_code == 404
+
+
+@pytest.mark.parametrize("word", ["abmelden", "bestaetigen", "rueckgaengig"])
+def test_pages_behind_mailed_links_are_not_to_be_indexed(
+    client: TestClient, links: dict[str, str], word: str
+) -> None:
+    assert '<meta name="robots" content="noindex">' in client.get(links[word]).text
