@@ -24,7 +24,6 @@ from mailer.installation import Installation, NotConfigured, listen_address, ope
 from mailer.outbox.deliver import Worker, recover
 from mailer.outbox.retry import RetryPolicy
 from mailer.receipts.intake import serve_intake
-from mailer.web.app import create_app
 
 log = structlog.get_logger()
 
@@ -141,6 +140,8 @@ async def _guarded(name: str, job: Callable[[], object]) -> None:
 
 @contextlib.asynccontextmanager
 async def _pages(house: Installation, stop: asyncio.Event) -> AsyncIterator[None]:
+    from mailer.web.app import create_app  # a worker needs no pages
+
     host, port = listen_address("HTTP_LISTEN", house.settings.http_listen)
     try:
         listening = socket.create_server((host, port))

@@ -1,48 +1,74 @@
-"""The command line: `infomail NOUN VERB`. Exit codes: 0 done, 1 refused, 2 wrong usage."""
+"""The command line: `infomail NOUN VERB`. Exit codes: 0 done, 1 refused, 2 wrong usage.
+
+A command's module is imported when it is called: importing all of them takes a second.
+"""
 
 import sys
+from importlib import import_module
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
-from mailer.cli import (
-    deliveries,
-    feeds,
-    folder,
-    issues,
-    lists,
-    municipalities,
-    receipts,
-    roles,
-    schedule,
-    subscribers,
-)
-from mailer.cli.surroundings import Refused
+#: command -> module below mailer.cli, and what in it: a typer.Typer of verbs, or the command itself
+_COMMANDS = {
+    "demo": ("folder", "demo"),
+    "init": ("folder", "init"),
+    "check": ("folder", "check"),
+    "config": ("folder", "config"),
+    "db": ("folder", "db"),
+    "serve": ("roles", "serve"),
+    "web": ("roles", "web"),
+    "worker": ("roles", "worker"),
+    "clock": ("roles", "clock"),
+    "intake": ("roles", "intake"),
+    "feeds": ("feeds", "app"),
+    "issues": ("issues", "app"),
+    "deliveries": ("deliveries", "deliveries"),
+    "receipts": ("receipts", "app"),
+    "schedule": ("schedule", "app"),
+    "subscribers": ("subscribers", "app"),
+    "lists": ("lists", "app"),
+    "municipalities": ("municipalities", "app"),
+}
+
+
+class Refused(Exception):
+    """The command cannot be done; its lines go to stderr and the exit code is 1."""
+
+
+class _Commands(TyperGroup):
+    def list_commands(self, ctx: object) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: object, cmd_name: str) -> object:  # type: ignore[override]  # typer's own click
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name = _COMMANDS[cmd_name]
+        found = getattr(import_module(f"mailer.cli.{module}"), name)
+        if not isinstance(found, typer.Typer):
+            alone = typer.Typer(add_completion=False)
+            alone.command(cmd_name)(found)
+            found = alone
+        command = get_command(found)
+        command.name = cmd_name
+        return command
+
 
 app = typer.Typer(
     name="infomail",
+    cls=_Commands,
     help="Composes, sends and tracks the info mails of a network of municipalities.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (
-    folder.demo, folder.init, folder.check, folder.config,
-    roles.serve, roles.web, roles.worker, roles.clock, roles.intake,
-    deliveries.deliveries,
-):  # fmt: skip
-    app.command()(_command)
-for _name, _noun in (
-    ("feeds", feeds.app),
-    ("issues", issues.app),
-    ("subscribers", subscribers.app),
-    ("lists", lists.app),
-    ("municipalities", municipalities.app),
-    ("schedule", schedule.app),
-    ("receipts", receipts.app),
-    ("db", folder.db),
-):
-    app.add_typer(_noun, name=_name)
+
+
+@app.callback()
+def _root() -> None:
+    """Makes typer treat `app` as a group although it names its commands itself."""
 
 
 def main() -> None:

@@ -8,7 +8,8 @@ import typer
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mailer.cli.surroundings import Refused, open_house, print_json
+from mailer.cli import Refused
+from mailer.cli.surroundings import open_house, print_json
 from mailer.cli.tables import print_table
 from mailer.installation import Installation
 from mailer.issues.model import Issue

@@ -5,20 +5,23 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from sqlalchemy import func, select
 
-from mailer import clock
-from mailer.cli.surroundings import JSON, Refused, open_database, open_house, print_json
+from mailer.cli import Refused
+from mailer.cli.surroundings import JSON, open_database, open_house, print_json
 from mailer.cli.tables import print_table
-from mailer.feeds.model import Feed, Item
 from mailer.feeds.parse import NotAFeed, ParsedItem, parse
 
-app = typer.Typer(no_args_is_help=True, help="Sources of items.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Sources of items.")
 
 
 @app.command("list")
 def list_(as_json: bool = JSON) -> None:
     """The feeds of the plan and how they are."""
+    from sqlalchemy import func, select  # `read` needs nothing of these
+
+    from mailer import clock
+    from mailer.feeds.model import Feed, Item
+
     with open_house() as house:
         clock.sync_feeds(house)
     with open_database() as database, database.read() as session:
@@ -46,6 +49,8 @@ def list_(as_json: bool = JSON) -> None:
 @app.command()
 def refresh(as_json: bool = JSON) -> None:
     """Fetch every feed of the plan now. A broken one is named and stops no other."""
+    from mailer import clock
+
     with open_house() as house:
         clock.sync_feeds(house)
         done = asyncio.run(clock.refresh_feeds(house, now=None))

@@ -9,17 +9,17 @@ import typer
 from dotenv import dotenv_values
 from pydantic import SecretStr
 
-from mailer.cli.surroundings import JSON, Refused, now, open_house, print_json, read_settings
+from mailer.cli import Refused
+from mailer.cli.surroundings import JSON, now, open_house, print_json, read_settings
 from mailer.cli.tables import print_table
 from mailer.database import Database, upgrade
-from mailer.demo.run import run as run_demo
 from mailer.installation import NotConfigured, load_plan, open_pool, signing_keys, suppression_key
 from mailer.render.preflight import imprint_gaps
 from mailer.settings import Settings
 from mailer.setup import set_up
 from subscribers.register import BadRegister
 
-db = typer.Typer(no_args_is_help=True, help="The database.")
+db = typer.Typer(no_args_is_help=True, add_completion=False, help="The database.")
 
 
 def init(folder: Path = typer.Argument(Path(), help="The folder to make ready.")) -> None:
@@ -94,6 +94,8 @@ def demo(
     as_json: bool = JSON,
 ) -> None:
     """The whole river by itself: feeds, issue, mails into a local inbox, and what comes back."""
+    from mailer.demo.run import run as run_demo  # brings web servers along
+
     try:
         account = run_demo(folder, recipients, (lambda _: None) if as_json else typer.echo)
     except (NotConfigured, BadRegister) as problem:

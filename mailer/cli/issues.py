@@ -9,10 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer import clock
+from mailer.cli import Refused
 from mailer.cli.surroundings import (
     AS,
     JSON,
-    Refused,
     actor,
     now,
     open_database,
@@ -32,7 +32,7 @@ from mailer.render.editions import Rendered, render_edition
 from subscribers.audience import AudienceKey
 from subscribers.model import MailingList
 
-app = typer.Typer(no_args_is_help=True, help="Numbers of the newsletters.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Numbers of the newsletters.")
 
 _ISSUE = typer.Argument(metavar="ID", help="The issue, as `infomail issues list` numbers them.")
 

@@ -5,11 +5,12 @@ import re
 import typer
 from sqlalchemy import func, select
 
-from mailer.cli.surroundings import JSON, Refused, now, open_database, print_json
+from mailer.cli import Refused
+from mailer.cli.surroundings import JSON, now, open_database, print_json
 from mailer.cli.tables import print_table
 from subscribers.model import MailingList, Municipality, Subscription, SubscriptionState, Visibility
 
-app = typer.Typer(no_args_is_help=True, help="Mailing lists.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Mailing lists.")
 
 
 @app.command()

@@ -5,12 +5,15 @@ from pathlib import Path
 import typer
 from sqlalchemy import select
 
-from mailer.cli.surroundings import JSON, Refused, now, open_database, print_json
+from mailer.cli import Refused
+from mailer.cli.surroundings import JSON, now, open_database, print_json
 from mailer.cli.tables import print_table
 from subscribers.model import Municipality
 from subscribers.register import BadRegister, current, import_register
 
-app = typer.Typer(no_args_is_help=True, help="The register of municipalities and their membership.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="The register of municipalities and their membership."
+)
 
 
 @app.command("list")

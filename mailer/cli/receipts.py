@@ -5,12 +5,13 @@ from pathlib import Path
 
 import typer
 
-from mailer.cli.surroundings import JSON, Refused, now, open_database, print_json
+from mailer.cli import Refused
+from mailer.cli.surroundings import JSON, now, open_database, print_json
 from mailer.cli.tables import print_table
 from mailer.receipts.intake import take
 from mailer.receipts.report import Report, read_report
 
-app = typer.Typer(no_args_is_help=True, help="Bounces, complaints and the like.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Bounces, complaints and the like.")
 
 
 @app.command()

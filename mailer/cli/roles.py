@@ -7,7 +7,8 @@ from sqlalchemy import func, select
 
 from mailer import clock as timing
 from mailer import daemon
-from mailer.cli.surroundings import Refused, now, open_house, print_json
+from mailer.cli import Refused
+from mailer.cli.surroundings import now, open_house, print_json
 from mailer.installation import Installation, NotConfigured
 from mailer.logs import write_logs
 from mailer.outbox.claim import next_due

@@ -6,11 +6,12 @@ from typing import Any
 import typer
 
 from mailer import schedule
-from mailer.cli.surroundings import JSON, Refused, now, print_json, read_settings
+from mailer.cli import Refused
+from mailer.cli.surroundings import JSON, now, print_json, read_settings
 from mailer.cli.tables import print_table
 from mailer.installation import NotConfigured, load_plan
 
-app = typer.Typer(no_args_is_help=True, help="When the newsletters are due.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="When the newsletters are due.")
 
 
 @app.command("next")

@@ -11,16 +11,18 @@ import typer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mailer.cli.surroundings import AS, JSON, Refused, actor, now, open_database, open_house, print_json
+from mailer.cli import Refused
+from mailer.cli.surroundings import AS, JSON, actor, now, open_database, open_house, print_json
 from mailer.cli.tables import print_table
 from subscribers.addresses import BadAddress, normalise
 from subscribers.importing import COLUMNS, BadFile, RowReport, import_people
 from subscribers.model import Basis, MailingList, Office, Subscriber, Subscription, SubscriptionState
 from subscribers.subscribing import suppressed_for
 
-app = typer.Typer(no_args_is_help=True, help="People on the lists.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="People on the lists.")
 
 
+_FILE = typer.Argument(help=f"CSV with the columns {','.join(COLUMNS)}; only email is required.")
 _LIST = typer.Option(..., "--list", metavar="KEY", help="Key of the list.")
 
 
@@ -31,7 +33,7 @@ class ImportBasis(enum.StrEnum):
 
 @app.command("import")
 def import_(
-    file: Path = typer.Argument(help=f"CSV with the columns {','.join(COLUMNS)}; only email is required."),
+    file: Path = _FILE,
     list_key: str = _LIST,
     basis: ImportBasis = typer.Option(
         ..., help="consent: each gets a confirmation mail; public-task: officers, active at once."

@@ -6,19 +6,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import typer
 from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError
 
-from mailer import installation
-from mailer.database import Database
-from mailer.installation import Installation, NotConfigured
+from mailer.cli import Refused
 from mailer.settings import Settings
 
-
-class Refused(Exception):
-    """The command cannot be done; its lines go to stderr and the exit code is 1."""
+if TYPE_CHECKING:  # some commands need neither database nor plan, and start in half the time
+    from mailer.database import Database
+    from mailer.installation import Installation
 
 
 def read_settings() -> Settings:
@@ -32,21 +30,29 @@ def read_settings() -> Settings:
 
 
 @contextmanager
-def open_house() -> Iterator[Installation]:
+def open_house() -> Iterator["Installation"]:
     """The whole installation of the current folder. Raises Refused."""
-    with _refusing(), installation.open_installation(read_settings()) as house:
+    from mailer.installation import open_installation
+
+    with _refusing(), open_installation(read_settings()) as house:
         yield house
 
 
 @contextmanager
-def open_database(settings: Settings | None = None) -> Iterator[Database]:
+def open_database() -> Iterator["Database"]:
     """Its database alone, for what needs neither plan nor keys. Raises Refused."""
-    with _refusing(), installation.open_database(settings or read_settings()) as database:
+    from mailer import installation
+
+    with _refusing(), installation.open_database(read_settings()) as database:
         yield database
 
 
 @contextmanager
 def _refusing() -> Iterator[None]:
+    from sqlalchemy.exc import DBAPIError
+
+    from mailer.installation import NotConfigured
+
     try:
         yield
     except NotConfigured as error:
