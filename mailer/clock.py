@@ -24,7 +24,6 @@ from mailer.receipts.apply import apply_receipts
 from mailer.render.choose import Chooser
 from mailer.render.editions import render_editions
 from mailer.render.preflight import imprint_gaps
-from mailer.render.sanitize import clean_html
 from subscribers.audience import audience_keys, lists_of_newsletter
 from subscribers.model import MailingList
 
@@ -68,9 +67,7 @@ async def refresh_feeds(house: Installation, *, now: datetime | None) -> list[fe
     """Fetch the feeds that are due; all of them where `now` is None."""
     with house.database.read() as session:
         due = feeds.due_feeds(session, now)
-    return await feeds.refresh(
-        house.database, due, policy=house.fetching, clean=_clean, now=lambda: datetime.now(UTC)
-    )
+    return await feeds.refresh(house.database, due, policy=house.fetching, now=lambda: datetime.now(UTC))
 
 
 def compose_due(
@@ -187,10 +184,6 @@ def read_receipts(house: Installation, *, now: datetime) -> int:
         if not count:
             return applied
         applied += count
-
-
-def _clean(html: str, base_url: str) -> str:
-    return clean_html(html, base_url=base_url)
 
 
 def _day(issue: Issue, now: datetime) -> date:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from textwrap import shorten
 from urllib.parse import urlsplit
 
 from sqlalchemy import or_, select, update
@@ -20,11 +21,14 @@ from mailer.database import Database
 from mailer.feeds.fetch import Fetched, FetchProblem, NotModified, Policy, fetch
 from mailer.feeds.model import Feed, FeedState, Item
 from mailer.feeds.parse import NotAFeed, ParsedFeed, ParsedItem, parse
+from mailer.render.sanitize import clean_html, plain_text
 
 #: fetches under way at once
 _CONCURRENT = 8
 #: a broken feed is tried again after its usual time, doubled for each failure up to this
 _LONGEST_WAIT = timedelta(days=1)
+#: characters of the title that an item without one gets from its text
+_TITLE = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +73,9 @@ async def refresh(
     feeds: Sequence[Feed],
     *,
     policy: Policy,
-    clean: Callable[[str, str], str],
     now: Callable[[], datetime],
 ) -> list[Refreshed]:
-    """Fetch these feeds and store what is new. `clean` makes HTML harmless, given its base URL."""
+    """Fetch these feeds and store what is new."""
     limit = asyncio.Semaphore(_CONCURRENT)
 
     async def one(feed: Feed) -> Refreshed:
@@ -83,7 +86,7 @@ async def refresh(
                 )
             except (FetchProblem, NotAFeed) as problem:
                 return await asyncio.to_thread(_mark_broken, database, feed.key, str(problem), now())
-        return await asyncio.to_thread(_store, database, feed.key, answer, clean, now())
+        return await asyncio.to_thread(_store, database, feed.key, answer, now())
 
     return list(await asyncio.gather(*(one(feed) for feed in feeds)))
 
@@ -133,7 +136,6 @@ def _store(
     database: Database,
     key: str,
     answer: tuple[Fetched, ParsedFeed] | None,
-    clean: Callable[[str, str], str],
     now: datetime,
 ) -> Refreshed:
     with database.write() as session:
@@ -146,7 +148,7 @@ def _store(
         feed.etag, feed.last_modified = fetched.etag, fetched.last_modified
         feed.title = feed.title or parsed.title or key
         feed.problem = "; ".join(parsed.problems)
-        return _upsert_items(session, feed, parsed.items, fetched.final_url, clean, now)
+        return _upsert_items(session, feed, parsed.items, fetched.final_url, now)
 
 
 def _upsert_items(
@@ -154,15 +156,17 @@ def _upsert_items(
     feed: Feed,
     items: Sequence[ParsedItem],
     base_url: str,
-    clean: Callable[[str, str], str],
     now: datetime,
 ) -> Refreshed:
     known = {item.identity: item for item in session.scalars(select(Item).where(Item.feed_key == feed.key))}
     baseline = not known
     new = changed = 0
     for parsed in items:
-        summary = clean(parsed.summary, parsed.url or base_url)
-        digest = _digest(parsed, summary)
+        summary = clean_html(parsed.summary, base_url=parsed.url or base_url)
+        title = parsed.title or shorten(plain_text(summary), _TITLE, placeholder=" …")
+        if not title:
+            continue  # nothing a reader could see
+        digest = _digest(title, summary, parsed)
         item = known.get(parsed.identity)
         if item is None:
             item = Item(feed_key=feed.key, identity=parsed.identity, first_seen_at=now, baseline=baseline)
@@ -174,7 +178,7 @@ def _upsert_items(
             continue
         else:
             changed += 1
-        item.title, item.url, item.summary, item.digest = parsed.title, parsed.url, summary, digest
+        item.title, item.url, item.summary, item.digest = title, parsed.url, summary, digest
         item.published, item.updated = parsed.published, parsed.updated
         item.starts, item.ends, item.location = parsed.starts, parsed.ends, parsed.location
         item.categories = list(parsed.categories)
@@ -183,7 +187,7 @@ def _upsert_items(
     return Refreshed(feed.key, new=new, changed=changed)
 
 
-def _digest(parsed: ParsedItem, summary: str) -> str:
+def _digest(title: str, summary: str, parsed: ParsedItem) -> str:
     """SHA-256 of what a reader sees; equal for the same text brought by two feeds."""
-    seen = [parsed.title, summary, str(parsed.starts), str(parsed.ends), parsed.location]
+    seen = [title, summary, str(parsed.starts), str(parsed.ends), parsed.location]
     return hashlib.sha256(json.dumps(seen, ensure_ascii=False).encode()).hexdigest()
