@@ -26,7 +26,7 @@ def normalise(text: str) -> str:
     if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in stripped):
         raise BadAddress("a control character stands in it")
     try:
-        valid = validate_email(stripped, check_deliverability=False)
+        valid = validate_email(stripped, check_deliverability=False, strict=True)
     except EmailNotValidError as error:
         raise BadAddress(str(error)) from None
     if valid.ascii_domain is None:

