@@ -54,7 +54,7 @@ def list_(as_json: bool = JSON) -> None:
                 select(Subscription.list_key, func.count())
                 .where(Subscription.state == SubscriptionState.ACTIVE)
                 .group_by(Subscription.list_key)
-            )
+            ).all()
         )
         rows = [
             {

@@ -23,7 +23,7 @@ def list_(
 ) -> None:
     """Every body of the register, with its membership if it has one."""
     with open_database() as database, database.read() as session:
-        membership = dict(session.execute(current(now().date())))
+        membership = dict(session.execute(current(now().date())).all())
         bodies = session.scalars(select(Municipality).order_by(Municipality.ags)).all()
     rows = [
         {

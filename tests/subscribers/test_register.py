@@ -69,7 +69,7 @@ def test_the_latest_dated_step_of_a_membership_holds(nrw: Database, tmp_path: Pa
         (date(2024, 5, 1), MembershipState.LEFT),
     ):
         with nrw.read() as session:
-            assert dict(session.execute(current(day)))["05111000"] is state
+            assert dict(session.execute(current(day)).all())["05111000"] is state
             assert ("05111000" in members(session, day)) == (state is MembershipState.MEMBER)
 
 
