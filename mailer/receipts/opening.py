@@ -21,6 +21,7 @@ _TEXT = 40_000
 
 #: what opens a further level: a boundary is declared or a message is enclosed (RFC 2046 5.1.1, 5.2.1)
 _NESTING = re.compile(rb"boundary|message/", re.IGNORECASE)
+_BREAK = re.compile(r"<(?=(?:br|p|div|tr|li|h\d)\b)", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]{0,500}>")
 _FIELD = re.compile(r"^([A-Za-z][A-Za-z0-9-]{1,40})[ \t]{0,3}:(.*)")
 
@@ -60,8 +61,11 @@ def open_mail(raw: bytes) -> Opened:
             returned.append(dict(reversed(fields_in(_text(part)))))
         elif kind in ("message/rfc822", "message/global", "message/partial"):
             returned += [_fields(inner) for inner in _inner(part)]
-        elif kind in ("text/plain", "text/html") and not enclosed:
-            texts[kind.removeprefix("text/")].append(_text(part))
+        elif not enclosed and kind == "text/html":
+            texts["html"].append(_text(part))
+        elif not enclosed and (kind == "text/plain" or kind.startswith("multipart/")):
+            # a multipart without parts lost its boundary: what it says stands in plain sight
+            texts["plain"].append(_text(part))
     notice = "\n".join(texts["plain"]) or "\n".join(map(_without_tags, texts["html"]))
     return Opened(
         _fields(message), notice[:_TEXT], tuple(status), tuple(feedback), tuple(returned), message
@@ -122,14 +126,31 @@ def _inner(part: Message) -> list[Message]:
     return [each for each in payload if isinstance(each, Message)] if isinstance(payload, list) else []
 
 
-def _blocks(part: Message) -> list[list[tuple[str, str]]]:
+def _blocks(part: Message) -> Iterator[list[tuple[str, str]]]:
     inner = _inner(part)
-    if len(inner) == 1 or not inner:
-        # not parsed into blocks, or an encoding hid the blank lines
+    lists = [[(name.lower(), decoded(value)) for name, value in each.items()] for each in inner[:500]]
+    if len(inner) <= 1:
+        # an encoding hid the blank lines between the blocks, or there are none
         body = _text(inner[0] if inner else part)
-        heads = [(name.lower(), decoded(value)) for each in inner for name, value in each.items()]
-        return [heads, *map(fields_in, body.split("\n\n")[:_PARTS])]
-    return [[(name.lower(), decoded(value)) for name, value in each.items()] for each in inner[:500]]
+        lists += [fields_in(block) for block in body.split("\n\n", 500)]
+    for fields in lists:
+        yield from _cut_at_repetition(fields)
+
+
+def _cut_at_repetition(fields: list[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    block: list[tuple[str, str]] = []
+    seen: set[str] = set()
+    for name, value in fields:
+        if name in seen and name in _ONCE_A_BLOCK:
+            yield block
+            block, seen = [], set()
+        block.append((name, value))
+        seen.add(name)
+    yield block
+
+
+#: RFC 3464 2.3: each once for a recipient
+_ONCE_A_BLOCK = {"final-recipient", "original-recipient", "action"}
 
 
 def _fields(message: Message) -> Fields:
@@ -153,4 +174,7 @@ def _text(part: Message) -> str:
 
 
 def _without_tags(text: str) -> str:
-    return html.unescape(_TAG.sub(" ", re.sub(r"(?i)<(?:br|p|div|tr|li)\b", "\n<", text[: 2 * _TEXT])))
+    shown = [text[: 2 * _TEXT].split("<style")[0]]
+    for hidden in text[: 2 * _TEXT].split("<style")[1:]:
+        shown.append(hidden.partition("</style>")[2])
+    return html.unescape(_TAG.sub(" ", _BREAK.sub("\n<", "".join(shown))))

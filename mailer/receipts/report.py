@@ -78,7 +78,7 @@ _NO_COMPLAINTS = {"auth-failure", "dmarc", "not-spam"}
 
 def _delivery_status(mail: Opened) -> _Found | None:
     """RFC 3464: one block a recipient."""
-    blocks = [block for block in mail.status if block.keys() & _RECIPIENT_FIELDS]
+    blocks = [block for block in mail.status or _blocks_in(mail.notice) if block.keys() & _RECIPIENT_FIELDS]
     recipients = tuple(_in_block(block, mail, alone=len(blocks) == 1) for block in blocks)
     return _gravest(recipients)
 
@@ -86,22 +86,29 @@ def _delivery_status(mail: Opened) -> _Found | None:
 _RECIPIENT_FIELDS = {"final-recipient", "original-recipient"}
 
 
+def _blocks_in(notice: str) -> list[Fields]:
+    """Some servers print the blocks into the text, and people forward them."""
+    lines = (line.lstrip("> ") if line.startswith(">") else line for line in notice.splitlines())
+    return [dict(reversed(fields_in(block))) for block in "\n".join(lines).split("\n\n")]
+
+
 def _in_block(block: Fields, mail: Opened, *, alone: bool) -> Returned:
-    named = [block[name] for name in ("original-recipient", "final-recipient") if name in block]
+    named = [block[name] for name in ("final-recipient", "original-recipient") if name in block]
     address = next(iter(_addresses(named)), "")
     action = block.get("action", "").split(" ")[0].strip(";,").lower()
     diagnostic = block.get("diagnostic-code", "")
     status = code_in(block.get("status", "")) or code_in(diagnostic)
     said = mail.notice if alone else _said_about(address, mail.notice)
-    return Returned(address, _by_action(action, status, diagnostic, said), status, action, diagnostic or said)
+    kind = _by_action(action, status, diagnostic, said, delayed=_is_delay(mail))
+    return Returned(address, kind, status, action, diagnostic or said)
 
 
-def _by_action(action: str, status: str, diagnostic: str, said: str) -> Kind:
+def _by_action(action: str, status: str, diagnostic: str, said: str, *, delayed: bool) -> Kind:
     if action in _ACTIONS:
         return _ACTIONS[action]
     if action != "failed" and status.startswith("2."):
         return Kind.OTHER
-    if action != "failed" and _is_delay(said):
+    if action != "failed" and delayed:
         return Kind.DELAYED
     return failure(status, diagnostic, said)
 
@@ -119,11 +126,14 @@ def _autoreply(mail: Opened) -> _Found | None:
     if _is_from_daemon(mail):
         return None
     fields = mail.fields
+    subject = flat(fields.get("subject", ""))
+    if wording.UNSUBSCRIBE.match(subject):
+        return None  # the wish comes from a program that a person told
     automatic = (
         fields.get("auto-submitted", "").lower().startswith("auto-replied")
         or bool(fields.keys() & _AUTOREPLY_FIELDS)
         or fields.get("precedence", "").lower() in ("auto_reply", "auto-reply")
-        or bool(wording.AUTOREPLY_SUBJECT.search(flat(fields.get("subject", ""))))
+        or bool(wording.AUTOREPLY_SUBJECT.search(subject))
         or bool(wording.AUTOREPLY_WORDS.search(flat(mail.notice)))
     )
     return _from_person(mail, Kind.AUTOREPLY) if automatic else None
@@ -137,16 +147,15 @@ def _unsubscribe(mail: Opened) -> _Found | None:
         return None
     first_line = next((line for line in mail.notice.splitlines() if line.strip()), "")
     places = [mail.fields.get("subject", ""), first_line if len(first_line) < 80 else ""]
-    wished = any(wording.UNSUBSCRIBE.match(flat(place)) for place in places)
+    wished = any(wording.UNSUBSCRIBE.match(wording.ANSWER.sub("", flat(place))) for place in places)
     return _from_person(mail, Kind.UNSUBSCRIBE) if wished else None
 
 
 def _in_words(mail: Opened) -> _Found | None:
     """Reports of servers that do not write RFC 3464, in English and German."""
-    if not _is_from_daemon(mail):
+    if not (_is_from_daemon(mail) or _from_nobody_about_delivery(mail)):
         return None
-    subject = mail.fields.get("subject", "")
-    delayed = _is_delay(f"{subject}\n{mail.notice}")
+    delayed = _is_delay(mail)
     recipients = []
     for address, said in _named_in(mail):
         status = code_in(said)
@@ -157,7 +166,7 @@ def _in_words(mail: Opened) -> _Found | None:
 
 def _long_tail(mail: Opened) -> _Found | None:
     """What flufl.bounce knows besides. It calls delays permanent and raises on some mails."""
-    if _is_delay(mail.fields.get("subject", "") + "\n" + mail.notice):
+    if _is_delay(mail):
         return None
     try:
         _, permanent = all_failures(mail.message)
@@ -197,22 +206,40 @@ def _from_person(mail: Opened, kind: Kind) -> _Found:
 
 def _is_from_daemon(mail: Opened) -> bool:
     fields = mail.fields
+    subject = flat(fields.get("subject", ""))
     return (
         "x-failed-recipients" in fields
         or bool(wording.DAEMONS.search(flat(fields.get("from", ""))))
-        or bool(wording.BOUNCE_SUBJECT.search(flat(fields.get("subject", ""))))
+        or bool(
+            wording.BOUNCE_SUBJECT.search(subject)
+            # people answer and forward reports, and are away while one comes
+            and not wording.ANSWER.match(subject)
+            and not wording.AUTOREPLY_SUBJECT.search(subject)
+        )
     )
 
 
-def _is_delay(text: str) -> bool:
-    said = flat(text)
-    return bool(wording.DELAY_WORDS.search(said)) and not wording.GAVE_UP.search(said)
+def _from_nobody_about_delivery(mail: Opened) -> bool:
+    """Automatic answers come from the null sender too: the words must be about delivery."""
+    about_delivery = wording.BOUNCE_SUBJECT.search(flat(mail.notice[:1000]))
+    return mail.fields.get("return-path") == "<>" and about_delivery is not None
+
+
+def _is_delay(mail: Opened) -> bool:
+    subject, said = flat(mail.fields.get("subject", "")), flat(mail.notice)
+    if any(wording.STILL_TRYING.search(text) for text in (subject, said)):
+        return True
+    if wording.GAVE_UP.search(said):
+        return False
+    return any(wording.DELAY_WORDS.search(text) for text in (subject, said))
 
 
 #: an address begins where no character of one stands before it: that keeps the search linear
 _ADDRESS = re.compile(r"(?<![\w.+%=/&'-])[\w.+%=/&'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 #: a line that begins with the recipient it is about
 _NAMING = re.compile(r"[\s>*\"<-]{0,20}(?:(?:to|an|recipient|address|empfänger|adresse|rcpt to)\s?:)?[\s>*\"<-]{0,20}(?=[^\s@]{1,64}@)", re.I)
+#: as Sendmail shows it: `550 <address>... User unknown`
+_NAMING_IN_TRANSCRIPT = re.compile(r"[45]\d\d (?:[45]\.\d{1,3}\.\d{1,3} )?<[^\s<>]{1,200}>\.\.\.")
 _OWN_FIELDS = ("to", "from", "delivered-to", "reply-to", "x-original-to")
 
 
@@ -227,12 +254,16 @@ def _named_in(mail: Opened) -> list[tuple[str, str]]:
     if failed:
         return [(each, mail.notice if len(failed) == 1 else _said_about(each, mail.notice)) for each in failed]
     own = set(_addresses(mail.fields.get(name, "") for name in _OWN_FIELDS))
-    leading = [each for line in mail.notice.splitlines() if _NAMING.match(line) for each in _addresses([line])[:1]]
+    lines = mail.notice.splitlines()
+    for naming in (_NAMING, _NAMING_IN_TRANSCRIPT):
+        leading = [each for line in lines if naming.match(line) for each in _addresses([line])[:1]]
+        if leading:
+            break
     named = [each for each in dict.fromkeys(leading) if each not in own and not wording.DAEMONS.match(each)]
     if not named:
         named = [each for each in _addresses([mail.notice]) if each not in own and not wording.DAEMONS.match(each)][:1]
     if not named:
-        named = _returned_to(mail)
+        named = _returned_to(mail)[:1]
     return [(each, mail.notice if len(named) == 1 else _said_about(each, mail.notice)) for each in named]
 
 
@@ -243,7 +274,7 @@ def _said_about(address: str, notice: str) -> str:
     for line in notice.splitlines():
         if _NAMING.match(line):
             about = address in line.lower()
-        if about:
+        if about or address in line.lower():
             said.append(line)
     return "\n".join(said)
 

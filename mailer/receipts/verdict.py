@@ -24,6 +24,8 @@ class Kind(enum.StrEnum):
 
 #: an enhanced code (RFC 3463 2), not a piece of an IP address or a version
 _CODE = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.]*\d)")
+#: an address may be called anything: spam@, unknown@
+_ADDRESS = re.compile(r"(?<![^\s<>\"'\[(:;,])[^\s<>\"'\[(:;,@]{1,64}@[\w.-]{1,255}")
 _SMTP_CODE = re.compile(r"(?<![\d.])([45])\d\d(?=[ -])")
 
 
@@ -44,23 +46,40 @@ def failure(status: str, *sayings: str) -> Kind:
 
     `sayings` are the server's words, the surest first; `status` is the code of the report, or "".
     """
-    flats = [flat(saying) for saying in sayings if saying]
-    if status.startswith("4.") or any(wording.AFTER_DATA.search(each) for each in flats):
+    if status.startswith("4.") or any(wording.AFTER_DATA.search(flat(each)) for each in sayings):
         return Kind.SOFT
-    for saying in flats:
-        kind = _in_words(saying)
+    code = status
+    for saying in _surest_first(sayings):
+        words = _ADDRESS.sub("@", flat(saying))
+        kind = _by_words(words) or _by_code(code_in(words)) or _by_code(code)
         if kind is not None:
             return kind
-    codes = [status, *map(code_in, flats)]
-    return Kind.HARD if any(code in wording.HARD_CODES for code in codes) else Kind.SOFT
+        code = ""
+    return _by_code(status) or Kind.SOFT
 
 
-def _in_words(saying: str) -> Kind | None:
+def _surest_first(sayings: tuple[str, ...]) -> list[str]:
+    """Replies of servers before the prose around them, which is the same for every reason."""
+    replies = [
+        "\n".join(line for line in saying.splitlines() if _SMTP_CODE.search(line) or _CODE.search(line))
+        for saying in sayings
+    ]
+    ordered = [each for pair in zip(replies, sayings, strict=True) for each in pair]
+    return [each for each in ordered if each]
+
+
+def _by_words(saying: str) -> Kind | None:
     if wording.HARD_REPLY.search(saying):
         return Kind.HARD
     if wording.SOFT_WORDS.search(saying):
         return Kind.SOFT
     if wording.HARD_WORDS.search(saying):
-        codes = _SMTP_CODE.findall(saying)
-        return Kind.SOFT if codes and set(codes) == {"4"} else Kind.HARD
+        codes = set(_SMTP_CODE.findall(saying))
+        return Kind.SOFT if codes == {"4"} else Kind.HARD
     return None
+
+
+def _by_code(code: str) -> Kind | None:
+    if not code or code.endswith(".0.0"):
+        return None
+    return Kind.HARD if code in wording.HARD_CODES else Kind.SOFT
