@@ -4,6 +4,7 @@ Python's parser descends once for each nested part and asks every open boundary 
 lines, parts and nesting are cut down first. A real report states what matters near its start.
 """
 
+import contextlib
 import html
 import re
 from collections.abc import Iterator
@@ -67,9 +68,7 @@ def open_mail(raw: bytes) -> Opened:
             # a multipart without parts lost its boundary: what it says stands in plain sight
             texts["plain"].append(_text(part))
     notice = "\n".join(texts["plain"]) or "\n".join(map(_without_tags, texts["html"]))
-    return Opened(
-        _fields(message), notice[:_TEXT], tuple(status), tuple(feedback), tuple(returned), message
-    )
+    return Opened(_fields(message), notice[:_TEXT], tuple(status), tuple(feedback), tuple(returned), message)
 
 
 def fields_in(text: str) -> list[tuple[str, str]]:
@@ -90,10 +89,9 @@ def decoded(value: object) -> str:
     """A header's value in one line, its RFC 2047 words decoded as far as they can be."""
     text = " ".join(str(value)[:_LINE].split())
     if "=?" in text:
-        try:
+        # broken or of an unknown charset: as it came
+        with contextlib.suppress(ValueError, LookupError):
             text = str(make_header(decode_header(text)))
-        except (ValueError, LookupError):
-            pass  # broken or unknown charset: as it came
     return text.encode("utf-8", "replace").decode()
 
 

@@ -46,8 +46,11 @@ def failure(status: str, *sayings: str) -> Kind:
 
     `sayings` are the server's words, the surest first; `status` is the code of the report, or "".
     """
-    if status.startswith("4.") or any(wording.AFTER_DATA.search(flat(each)) for each in sayings):
+    if status.startswith("4."):
         return Kind.SOFT
+    if any(wording.AFTER_DATA.search(flat(each)) for each in sayings):
+        # what is refused then is the message, whatever the words; a code may still name the mailbox
+        return _by_code(status or code_in(sayings[-1])) or Kind.SOFT
     code = status
     for saying in _surest_first(sayings):
         words = _ADDRESS.sub("@", flat(saying))

@@ -1,0 +1,110 @@
+"""The words of a report that are meant for people: whom they name, what they say about whom. Pure."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from mailer.receipts import wording
+from mailer.receipts.opening import Opened, fields_in
+from mailer.receipts.verdict import flat
+
+#: an address begins where no character of one stands before it: that keeps the search linear
+_ADDRESS = re.compile(
+    r"(?<![\w.+%=/&'-])(?:[\w.+%=/&'-]{1,64}|\"[^\"\s<>@]{1,64}\")@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
+)
+#: a line that begins with the recipient it is about
+_NAMING = re.compile(
+    r"[\s>*\"<-]{0,20}(?:(?:to|an|recipient|address|empfänger|adresse|rcpt to)\s?:)?"
+    r"[\s>*\"<-]{0,20}(?=[^\s@]{1,64}@)",
+    re.IGNORECASE,
+)
+#: as Sendmail shows it: `550 <address>... User unknown`
+_NAMING_IN_TRANSCRIPT = re.compile(r"[45]\d\d (?:[45]\.\d{1,3}\.\d{1,3} )?<[^\s<>]{1,200}>\.\.\.")
+_OWN_FIELDS = ("to", "from", "reply-to")
+
+
+def without_returned(mail: Opened) -> Opened:
+    """Cut what a notice quotes of the mail it returns: its words are ours, not the server's."""
+    lines = mail.notice.splitlines()
+    for number, line in enumerate(lines):
+        if wording.RETURNED_BELOW.match(flat(line[:200])) or wording.RETURNED_FIELD.match(line):
+            below = dict(reversed(fields_in("\n".join(lines[number:]))))
+            return replace(mail, notice="\n".join(lines[:number]), returned=(*mail.returned, below))
+    return mail
+
+
+def is_from_daemon(mail: Opened) -> bool:
+    fields = mail.fields
+    subject = flat(fields.get("subject", ""))
+    return (
+        "x-failed-recipients" in fields
+        or bool(wording.DAEMONS.search(flat(fields.get("from", ""))))
+        or bool(
+            wording.BOUNCE_SUBJECT.search(subject)
+            # people answer and forward reports, and are away while one comes
+            and not wording.ANSWER.match(subject)
+            and not wording.AUTOREPLY_SUBJECT.search(subject)
+        )
+    )
+
+
+def is_about_delivery(mail: Opened) -> bool:
+    """Whether its words may be read as a report at all."""
+    # automatic answers come from the null sender too: the words must be about delivery
+    return is_from_daemon(mail) or (
+        mail.fields.get("return-path") == "<>"
+        and wording.BOUNCE_SUBJECT.search(flat(mail.notice[:1000])) is not None
+    )
+
+
+def is_delay(mail: Opened) -> bool:
+    subject, said = flat(mail.fields.get("subject", "")), flat(mail.notice)
+    if any(wording.STILL_TRYING.search(text) for text in (subject, said)):
+        return True
+    if wording.GAVE_UP.search(said):
+        return False
+    return any(wording.DELAY_WORDS.search(text) for text in (subject, said))
+
+
+def addresses_in(texts: Iterable[str]) -> list[str]:
+    found = [match[0].lower() for text in texts for match in _ADDRESS.finditer(text)]
+    return list(dict.fromkeys(found))
+
+
+def named_in(mail: Opened) -> list[tuple[str, str]]:
+    """The recipients a notice names, each with what is said about it."""
+    failed = addresses_in([mail.fields.get("x-failed-recipients", "")])
+    if failed:
+        return [(each, mail.notice if len(failed) == 1 else said_about(each, mail.notice)) for each in failed]
+    own = set(addresses_in(mail.fields.get(name, "") for name in _OWN_FIELDS))
+    lines = mail.notice.splitlines()
+    for naming in (_NAMING, _NAMING_IN_TRANSCRIPT):
+        leading = [each for line in lines if naming.match(line) for each in addresses_in([line])[:1]]
+        if leading:
+            break
+    named = [each for each in dict.fromkeys(leading) if each not in own and not wording.DAEMONS.match(each)]
+    if not named:
+        named = [
+            each
+            for each in addresses_in([mail.notice])
+            if each not in own and not wording.DAEMONS.match(each)
+        ][:1]
+    if not named:
+        named = returned_to(mail)[:1]
+    return [(each, mail.notice if len(named) == 1 else said_about(each, mail.notice)) for each in named]
+
+
+def said_about(address: str, notice: str) -> str:
+    """The lines from where an address is named to where the next one is."""
+    said: list[str] = []
+    about = False
+    for line in notice.splitlines():
+        if _NAMING.match(line):
+            about = address in line.lower()
+        if about or address in line.lower():
+            said.append(line)
+    return "\n".join(said)
+
+
+def returned_to(mail: Opened) -> list[str]:
+    return next((addresses_in([fields["to"]]) for fields in mail.returned if "to" in fields), [])
