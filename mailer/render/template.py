@@ -1,12 +1,259 @@
-"""placeholder"""
+"""Where mail templates run: in a sandbox, since editors write them, and within bounds.
 
-from jinja2 import FileSystemLoader, StrictUndefined
+The sandbox of Jinja keeps a template away from Python; it does not keep it from working forever
+or from filling memory. So loops and calls are counted, text is weighed as it is made, and of
+filters and methods only those are here that a mail has use for.
+"""
+
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import FileSystemLoader, StrictUndefined, Template, nodes
+from jinja2.exceptions import SecurityError, TemplateSyntaxError
+from jinja2.ext import InternationalizationExtension
+from jinja2.filters import do_default
+from jinja2.runtime import Context, Undefined, markup_join
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Namespace
+from jinja2.visitor import NodeTransformer
+from markupsafe import Markup, escape
+
+from mailer.render.dates import long_date, when
+from mailer.render.sanitize import plain_text
+from mailer.translations import translations
 
 
-def environment(folders, language, *, zone):
-    return ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader([str(f) for f in folders]),
+class TooMuch(SecurityError):
+    """A template makes more, or takes more steps, than any mail needs."""
+
+
+def environment(folders: Sequence[Path], language: str, *, zone: ZoneInfo) -> "Environment":
+    """Templates from `folders`, the first that has one wins; texts and dates in `language`.
+
+    `.mjml` and `.html` are escaped, `.txt` is not; a name that is not in the context is an error.
+    Filters of our own: `longdate` and `when(ends)`, both in `zone`; for text parts `plaintext` of
+    HTML, `wrapped` and `underlined(mark)`. What a template must not do raises
+    jinja2.exceptions.SecurityError. One thread uses an environment at a time.
+    """
+    env = Environment(
+        loader=FileSystemLoader(list(folders)),
         undefined=StrictUndefined,
-        autoescape=lambda n: n is not None and n.endswith(("mjml", "html")),
+        autoescape=lambda name: name is not None and name.endswith((".mjml", ".html")),
+        extensions=[InternationalizationExtension],
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    catalogue = translations(language)
+    env.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
+        _only_names(catalogue.gettext), _only_names(catalogue.ngettext), newstyle=True
+    )
+    env.filters["longdate"] = partial(long_date, language=language, zone=zone)
+    env.filters["when"] = partial(when, language=language, zone=zone)
+    return env
+
+
+#: passes of loops and calls in one rendering
+_STEPS = 50_000
+#: characters one rendering makes; mails beyond a tenth of that are cut by Gmail
+_CHARACTERS = 1_000_000
+_LONGEST_RANGE = 1_000
+_INCLUDE = 100  # steps that including another template counts for
+
+_ON_TEXT = {"upper", "lower", "strip", "startswith", "endswith"}
+_ON_ROWS = {"items", "keys", "values", "get"}
+_ON_DATES = {"year", "month", "day", "hour", "minute", "date", "time", "weekday", "isoformat"}
+#: values that turn into text of a length known beforehand
+_PLAIN = (str, int, float, date, type(None), Undefined)
+
+
+class _Rendering(Template):
+    def render(self, *args: Any, **kwargs: Any) -> str:
+        env = self.environment
+        assert isinstance(env, Environment)
+        env.steps, env.characters = _STEPS, _CHARACTERS
+        pieces: list[str] = []
+        length = 0
+        try:
+            for piece in self.root_render_func(self.new_context(dict(*args, **kwargs))):
+                length += len(piece)
+                if length > _CHARACTERS:
+                    raise TooMuch("the template writes too much")
+                pieces.append(piece)
+        except RecursionError as problem:
+            raise TooMuch("the template calls itself too often") from problem
+        return "".join(pieces)
+
+
+class Environment(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox, with bounds on time and memory."""
+
+    template_class = _Rendering
+    intercepted_binops = frozenset({"+", "*", "**", "%", "-", "/", "//"})
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(finalize=self._weighed, **options)
+        self.steps, self.characters = _STEPS, _CHARACTERS
+        self.globals = {
+            **{name: value for name, value in self.globals.items() if "gettext" in name or name == "_"},
+            "range": self._range,
+            "namespace": Namespace,
+        }
+        self.filters = {
+            "default": do_default,
+            "d": do_default,
+            "escape": self._of_text(escape),
+            "e": self._of_text(escape),
+            "safe": self._of_text(Markup),
+            "upper": self._of_text(lambda text: text.upper()),
+            "lower": self._of_text(lambda text: text.lower()),
+            "trim": self._of_text(lambda text: text.strip()),
+            "plaintext": self._of_text(plain_text),
+            "wrapped": self._of_text(_wrapped),
+            "underlined": self._underlined,
+            "length": len,
+            "count": len,
+            "first": lambda rows: next(iter(rows)),
+            "join": self._join,
+            "counted": self._counted,
+            "concatenated": self._concatenated,
+        }
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """As in Jinja's sandbox, and of plain values only what is cheap."""
+        if isinstance(obj, str):
+            return attr in _ON_TEXT
+        if isinstance(obj, (Mapping, list, tuple, set)):
+            return attr in _ON_ROWS
+        if isinstance(obj, date):
+            return attr in _ON_DATES
+        if isinstance(obj, (int, float, bytes)):
+            return False
+        return super().is_safe_attribute(obj, attr, value)
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Arithmetic on small numbers, and putting two texts together."""
+        numbers = all(isinstance(value, (int, float)) and abs(value) < 1e9 for value in (left, right))
+        if operator == "**" or not (
+            numbers or (operator == "+" and isinstance(left, (str, timedelta, date)))
+        ):
+            raise SecurityError(f"templates cannot use {operator} here")
+        result = super().call_binop(context, operator, left, right)
+        self._weighed(result)
+        return result
+
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: B902, N805  Jinja's own signature
+        """Every call counts."""
+        __self._count(1)
+        return super().call(__context, __obj, *args, **kwargs)
+
+    def get_template(self, *args: Any, **kwargs: Any) -> Template:
+        """Every include counts, and more."""
+        self._count(_INCLUDE)
+        return super().get_template(*args, **kwargs)
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        tree = super()._parse(source, name, filename)
+        _Bounds(name).visit(tree)
+        return tree
+
+    def _count(self, steps: int) -> None:
+        self.steps -= steps
+        if self.steps < 0:
+            raise TooMuch("the template takes too many steps")
+
+    def _weighed(self, value: Any) -> Any:
+        if not isinstance(value, _PLAIN) and not hasattr(value, "__html__"):
+            raise SecurityError(f"a template cannot write a {type(value).__name__}")
+        self.characters -= len(value) if isinstance(value, str) else 30
+        if self.characters < 0:
+            raise TooMuch("the template writes too much")
+        return value
+
+    def _of_text(self, work: Callable[[str], str]) -> Callable[[Any], str]:
+        return lambda value: work(self._as_text(value))
+
+    def _as_text(self, value: Any) -> str:
+        value = self._weighed(value)
+        return value if isinstance(value, str) else str(value)
+
+    def _range(self, *bounds: int) -> range:
+        numbers = range(*bounds)
+        if len(numbers) > _LONGEST_RANGE:
+            raise TooMuch(f"a range in a template has at most {_LONGEST_RANGE} numbers")
+        return numbers
+
+    def _counted(self, rows: Iterable[Any], weight: int) -> list[Any]:
+        """The rows of a loop, each paid for beforehand with what the loop writes by itself."""
+        found = list(islice(rows, _STEPS + 1))
+        self._count(len(found))
+        self.characters -= weight * len(found)
+        if self.characters < 0:
+            raise TooMuch("the template writes too much")
+        return found
+
+    def _join(self, rows: Iterable[Any], between: str = "") -> str:
+        texts = [
+            piece for row in self._counted(rows, len(between)) for piece in (between, self._as_text(row))
+        ]
+        return markup_join(texts[1:])
+
+    def _underlined(self, value: Any, mark: str = "-") -> str:
+        text = _wrapped(self._as_text(value))
+        return f"{text}\n{mark[:1] * max(len(line) for line in text.split(chr(10)))}"
+
+    def _concatenated(self, values: Iterable[Any]) -> str:
+        return markup_join([self._as_text(value) for value in values])
+
+
+class _Bounds(NodeTransformer):
+    """Writes the counting into a template: round the rows of each loop, and round each `~`."""
+
+    def __init__(self, name: str | None) -> None:
+        self.name = name
+
+    def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802  Jinja's name
+        if node.recursive:
+            raise TemplateSyntaxError("loops cannot be recursive here", node.lineno, self.name)
+        self.generic_visit(node)
+        weight = sum(len(data.data) for data in node.find_all(nodes.TemplateData))
+        node.iter = _filtered(node.iter, "counted", [nodes.Const(weight)])
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Filter:  # noqa: N802  Jinja's name
+        self.generic_visit(node)
+        return _filtered(nodes.List(node.nodes, lineno=node.lineno), "concatenated", [])
+
+
+def _filtered(node: nodes.Expr, name: str, arguments: list[nodes.Expr]) -> nodes.Filter:
+    filtered = nodes.Filter(node, name, arguments, [], None, None, lineno=node.lineno)
+    for argument in arguments:
+        argument.lineno = node.lineno
+    filtered.set_environment(node.environment) if node.environment else None
+    return filtered
+
+
+def _wrapped(text: str) -> str:
+    """One paragraph in lines for the text part; an address that is longer stays whole."""
+    return textwrap.fill(text, 72, break_long_words=False, break_on_hyphens=False)
+
+
+def _only_names(translate: Callable[..., str]) -> Callable[..., str]:
+    """Translate, and refuse what `%` would do beyond filling in names, such as widths."""
+
+    def translated(*message: Any) -> str:
+        text = translate(*message)
+        if _FORMAT.sub("", text).count("%"):
+            raise SecurityError("a text to translate holds %, but no name")
+        return text
+
+    return translated
+
+
+_FORMAT = re.compile(r"%%|%\([a-z_]+\)s")

@@ -1,0 +1,128 @@
+"""Sample contexts for the mail templates, as mailer.render.editions and mailer.notices.write pass them."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from mailer.render.mjml import compile_mjml
+from mailer.render.sanitize import clean_html, excerpt, plain_text
+from mailer.render.template import environment
+from mailer.shipped import shipped
+
+SALUTATION, TOKEN = "x0123456789abcdef01234567x", "xfedcba9876543210fedcba98x"
+SENDER = {
+    "name": "Beispielstelle für Engagement",
+    "street": "Musterplatz 1",
+    "city": "12345 Musterstadt",
+    "represented_by": "Petra Beispiel",
+    "email": "infomail@example.org",
+    "phone": "0123 456789-0",
+    "responsible": "Peter Muster, Anschrift wie oben",
+    "privacy_url": "https://infomail.example.org/datenschutz",
+}
+ANYBODY = {"network": "Kommunen-Netzwerk: engagiert in Musterland", "sender": SENDER}
+_SUMMARY = clean_html(
+    "<p>Wer sich in seiner Kommune für andere einsetzt, soll dafür gute Bedingungen finden. Das "
+    "<b>Förderprogramm</b> hilft Vereinen und Initiativen mit bis zu 1.000 Euro je Vorhaben, ohne Eigenanteil und "
+    'mit wenig Papier. Anträge nimmt die <a href="https://example.org/antrag">Bewilligungsstelle</a> entgegen.</p>'
+    "<ul><li>Frist: 30. April</li><li>Wer: Vereine, Initiativen, Kommunen</li></ul>"
+)
+_TITLES = (
+    "Landespreis für junges Engagement: jetzt bewerben",
+    "Netzwerktreffen der Kommunen im Frühjahr",
+    "»Zusammen vor Ort«: Was eine Kleinstadt aus ihrem Ehrenamtsbüro gemacht hat, und was andere davon lernen können",
+    "Donaudampfschifffahrtsgesellschaftskapitänsvereinigungsversammlungsprotokollführerausbildungslehrgang",
+    "Kurz & knapp: <Vereinsrecht> für Einsteiger",
+)
+_SECTIONS = ("Aus dem Netzwerk", "Förderung & Wettbewerbe", "Termine", "Qualifizierung", "Publikationen")
+
+
+def entry(number: int, **changes: Any) -> dict[str, Any]:
+    is_event = number % 3 == 1
+    starts = datetime(2024, 3, 5, 9, 0, tzinfo=UTC) + timedelta(days=number) if is_event else None
+    found = {
+        "anchor": f"s{number // 5}e{number % 5}",
+        "title": _TITLES[number % 5],
+        "url": f"https://example.org/meldung/{number}?a=1&b=2",
+        "source": "Beispielstiftung" if number % 2 else "",
+        "summary": Markup(excerpt(_SUMMARY)),
+        "text": plain_text(excerpt(_SUMMARY)),
+        "starts": starts,
+        "ends": starts + timedelta(hours=2) if starts else None,
+        "all_day": False,
+        "location": "Bürgerhaus Musterstadt, Großer Saal" if is_event else "",
+        "published": datetime(2024, 2, 20, 8, 0, tzinfo=UTC),
+    }
+    return found | changes
+
+
+def sections(count: int) -> list[dict[str, Any]]:
+    entries = [entry(number) for number in range(count)]
+    return [
+        {"title": _SECTIONS[at // 5], "anchor": f"s{at // 5}", "entries": entries[at : at + 5]}
+        for at in range(0, count, 5)
+    ]
+
+
+def issue(count: int, *, language: str = "de", **changes: Any) -> dict[str, Any]:
+    context = ANYBODY | {
+        "issue": {
+            "title": "Infomail",
+            "number": 3,
+            "year": 2024,
+            "subject": "Infomail 3/2024: Landespreis, Netzwerktreffen, Fördermittel",
+            "preheader": "Landespreis für junges Engagement, Netzwerktreffen im Frühjahr, neue Fördermittel",
+            "date": date(2024, 3, 5),
+            "editorial": [
+                Markup(
+                    clean_html(
+                        "<p>der Frühling bringt Bewegung in das Netzwerk: Im März treffen wir uns zum ersten Mal in "
+                        "diesem Jahr, und gleich drei Programme suchen Vorhaben aus den Kommunen.</p><p>Geben Sie die "
+                        "Meldungen gern an Ihre Vereine weiter.</p>"
+                    )
+                )
+            ],
+        },
+        "sections": sections(count),
+        "archive_url": "https://infomail.example.org/ausgabe/abc",
+        "list_title": "Infomail des Netzwerks",
+        "reason": "",
+        "municipality": None,
+        "language": language,
+        "slots": {
+            "salutation": SALUTATION,
+            "unsubscribe_url": f"https://infomail.example.org/abmelden/{TOKEN}",
+        },
+    }
+    return context | changes
+
+
+CONFIRM = ANYBODY | {
+    "list_title": "Infomail des Netzwerks",
+    "confirm_url": "https://infomail.example.org/bestaetigen/AbCdEf0123456789AbCdEf0123456789AbCdEf0123456789",
+    "valid_days": 7,
+    "wording": "Ich möchte die Infomail per E-Mail erhalten. Ich kann mich jederzeit wieder abmelden.",
+    "requested_at": datetime(2024, 3, 5, 9, 0, tzinfo=UTC),
+    "salutation": "Guten Tag,",
+    "language": "de",
+}
+GOODBYE = ANYBODY | {
+    "list_title": "Infomail des Netzwerks",
+    "undo_url": "https://infomail.example.org/rueckgaengig/AbCdEf0123456789AbCdEf0123456789AbCdEf0123456789",
+    "salutation": "Sehr geehrte Frau Dr. Beispiel,",
+    "language": "de",
+}
+#: kind of mail -> a context for it
+LETTERS: dict[str, dict[str, Any]] = {"issue": issue(8), "confirm": CONFIRM, "goodbye": GOODBYE}
+
+
+def rendered(kind: str, context: dict[str, Any]) -> tuple[str, str, str]:
+    """Subject, HTML and text."""
+    env = environment([shipped("templates") / "mail"], context["language"], zone=ZoneInfo("Europe/Berlin"))
+    subject, source, text = (
+        env.get_template(f"{kind}/{name}").render(context)
+        for name in ("subject.txt", "body.mjml", "body.txt")
+    )
+    return subject.strip(), compile_mjml(source), text
