@@ -148,7 +148,7 @@ class Environment(ImmutableSandboxedEnvironment):
         self._weighed(result)
         return result
 
-    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: B902, N805  Jinja's own signature
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805  Jinja's own signature
         """Every call counts."""
         __self._count(1)
         return super().call(__context, __obj, *args, **kwargs)
