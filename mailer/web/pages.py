@@ -13,6 +13,18 @@ from mailer.settings import Settings
 from mailer.shipped import shipped
 from mailer.translations import LANGUAGES, translations
 
+#: the settings that templates see: what stands in the imprint, and no secret
+_SHOWN = (
+    "network",
+    "sender_name",
+    "sender_street",
+    "sender_city",
+    "sender_represented_by",
+    "sender_email",
+    "sender_phone",
+    "sender_responsible",
+)
+
 #: entries of an Accept-Language header that are looked at
 _FEW = 20
 
@@ -25,7 +37,7 @@ class Pages:
         #: PUBLIC_URL may have a path; links carry it and no host
         self._path = urlsplit(settings.public_url).path.rstrip("/")
         shown = {
-            "settings": settings,
+            "site": {name: getattr(settings, name) for name in _SHOWN},
             "privacy_url": web_link(settings.sender_privacy_url),
             "asset": lambda name: f"{self._path}/static/{assets}/{name}",
             "languages": LANGUAGES,

@@ -46,7 +46,8 @@ def icon() -> Response:
 
 def public_list(session: Session, key: str) -> MailingList:
     """The list, if anybody may sign up to it; else the same 404 as for one that does not exist."""
-    mailing_list = session.get(MailingList, key)
+    # PostgreSQL takes no NUL in a text, not even to look for it
+    mailing_list = session.get(MailingList, key) if key.isprintable() else None
     if mailing_list is None or mailing_list.visibility is not Visibility.PUBLIC:
         raise HTTPException(404)
     return mailing_list

@@ -46,7 +46,7 @@ class Sample:
 
 def sample_settings(public_url: str) -> Settings:
     return Settings(
-        _env_file=None,  # type: ignore[call-arg]
+        _env_file=None,
         public_url=public_url,
         secret_keys=SecretStr("1:" + base64.b64encode(bytes(range(32))).decode()),
         suppression_key=SecretStr(base64.b64encode(bytes(32)).decode()),

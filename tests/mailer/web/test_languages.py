@@ -1,8 +1,16 @@
 """German unless the reader prefers English or chooses it."""
 
+from pathlib import Path
+
 import pytest
+from jinja2 import Environment
 from starlette.testclient import TestClient
 
+from mailer.database import Database
+from mailer.settings import Settings
+from mailer.shipped import shipped
+from mailer.translations import translations
+from mailer.web.app import create_app
 from mailer.web.pages import preferred, web_link
 from tests.mailer.web.sample import Sample
 
@@ -39,6 +47,34 @@ def test_a_language_chosen_by_hand_wins_and_stays_in_the_links(client: TestClien
 
 def test_a_language_we_do_not_have_is_as_if_none_was_asked_for(client: TestClient) -> None:
     assert '<html lang="de">' in client.get("/?lang=../../etc").text
+
+
+def test_every_text_of_the_pages_is_translated_into_german(settings: Settings) -> None:
+    environment = Environment(extensions=["jinja2.ext.i18n"], trim_blocks=True, lstrip_blocks=True)
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]  # the extension adds it
+    texts = {
+        text if isinstance(text, str) else text[0]
+        for template in shipped("templates").glob("web/*.html")
+        for _, _, text in environment.extract_translations(template.read_text("utf-8"))  # type: ignore[attr-defined]  # likewise
+    }
+    assert len(texts) > 80
+    german = translations("de")
+    assert [text for text in texts if german.gettext(text) == text] == []
+
+
+def test_templates_see_the_imprint_and_no_secret(
+    settings: Settings, database: Database, tmp_path: Path, sample: Sample
+) -> None:
+    own = tmp_path / "own" / "web"
+    own.mkdir(parents=True)
+    probe = "{{ site.network }}{{ settings is defined }}{{ site.secret_keys is defined }}"
+    (own / "imprint.html").write_text(probe, "utf-8")
+    settings = settings.model_copy(update={"templates": own.parent})
+    with TestClient(create_app(settings, database)) as client:
+        assert client.get("/impressum").text == "Netz der GemeindenFalseFalse"
+        # all else comes from the shipped ones
+        assert "Neues &amp; Nützliches" in client.get("/").text
 
 
 @pytest.mark.parametrize("path", ["/", "/impressum", "/anmelden/netzwerk", "/nirgends"])

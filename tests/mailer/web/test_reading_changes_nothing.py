@@ -67,7 +67,7 @@ def test_what_reading_opens_cannot_write_even_if_its_handler_tries(
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_every_other_method_may_write(app: FastAPI, links: dict[str, str], method: str) -> None:
     with _open(app, method) as session:
-        assert session.execute(delete(Subscription)).rowcount == 2  # type: ignore[attr-defined]
+        assert session.execute(delete(Subscription)).rowcount == 2
 
 
 def _open(app: FastAPI, method: str) -> AbstractContextManager[Any]:
