@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.database import Database
@@ -15,6 +15,7 @@ from mailer.outbox.model import Delivery, DeliveryState, Priority
 from mailer.render.model import Edition
 from mailer.settings import Settings
 from subscribers.addresses import address_hash
+from subscribers.base import Base
 from subscribers.model import (
     Basis,
     MailingList,
@@ -162,10 +163,9 @@ def mailed_links(keys: Keys, sample: Sample) -> dict[str, str]:
 def dump(database: Database) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every table, to compare before and after."""
     with database.engine.connect() as connection:
-        tables = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars()
         return {
-            name: [tuple(row) for row in connection.execute(text(f'SELECT * FROM "{name}" ORDER BY 1'))]
-            for name in sorted(tables)
+            table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+            for table in Base.metadata.sorted_tables
         }
 
 
