@@ -52,14 +52,15 @@ class Database:
 
 
 def _engine(url: str, ca_bundle: str) -> Engine:
+    # parameters are hidden, since errors are logged and parameters are addresses
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(parsed, connect_args={"timeout": _BUSY_TIMEOUT})
+        engine = create_engine(parsed, connect_args={"timeout": _BUSY_TIMEOUT}, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     connect_args = {"sslrootcert": ca_bundle} if ca_bundle else {}
-    engine = create_engine(parsed, pool_pre_ping=True, connect_args=connect_args)
+    engine = create_engine(parsed, pool_pre_ping=True, connect_args=connect_args, hide_parameters=True)
     event.listen(engine, "begin", _begin_postgresql)
     return engine
 

@@ -122,7 +122,9 @@ class _Demo:
     def _import(self) -> None:
         with self.house.database.read() as session:
             every = session.scalars(select(Municipality.ags).order_by(Municipality.ags)).all()
-            places = members(session, _now().date()) or list(every)
+            # municipalities with a feed of their own come first: their people get its items
+            own = {feed.municipality or "" for feed in self.house.plan.feeds.values()}.intersection(every)
+            places = sorted(own) + (members(session, _now().date()) or list(every))
         path = Path("recipients.csv")
         write_people(path, self.recipients, places[:_MUNICIPALITIES])
         report = import_people(
@@ -241,7 +243,13 @@ class _Demo:
         with self.house.database.read() as session:
             issue = session.get_one(Issue, issue_id)
             sums = figures.by_state(session, issue_id)
-            editions = session.scalars(select(Edition).where(Edition.issue_id == issue_id)).all()
+            editions = session.scalars(
+                select(Edition)
+                .join(Delivery, Delivery.edition_id == Edition.id)
+                .where(Edition.issue_id == issue_id)
+                .group_by(Edition.id)
+                .order_by(func.count().desc())
+            ).all()
             left = session.scalar(
                 select(func.count())
                 .select_from(Subscription)

@@ -147,7 +147,35 @@ _HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 _INLINE = {"b": "strong", "strong": "strong", "i": "em", "em": "em"}
 _CONTAINERS = {"ul", "ol", "li", "blockquote"}
 _BREAKING = set(
-    ["p", "div", "section", "article", "header", "footer", "main", "aside", "nav", "table", "tr", "td", "th", "caption", "pre", "dl", "dt", "dd", "hr", "figure", "figcaption", "address", "fieldset", "form", "details", "summary", "center"]
+    [
+        "p",
+        "div",
+        "section",
+        "article",
+        "header",
+        "footer",
+        "main",
+        "aside",
+        "nav",
+        "table",
+        "tr",
+        "td",
+        "th",
+        "caption",
+        "pre",
+        "dl",
+        "dt",
+        "dd",
+        "hr",
+        "figure",
+        "figcaption",
+        "address",
+        "fieldset",
+        "form",
+        "details",
+        "summary",
+        "center",
+    ]
 )
 #: elements whose content is no HTML: it ends at their end tag only
 _RAW = {
