@@ -1,0 +1,110 @@
+"""The journal: what was written survives, what was torn is passed by, and only the dead are replayed."""
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.outbox.journal import Accepted, Journal, of_the_dead
+
+AT = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+
+RECORD = st.builds(
+    Accepted,
+    delivery=st.integers(1, 2**40),
+    attempt=st.integers(1, 100),
+    at=st.just(AT),
+    relay=st.just("relay.example.org:25"),
+    reply=st.text(st.characters(blacklist_categories=["Cs", "Cc"]), max_size=60),
+)
+
+
+def left_behind(folder: Path, content: bytes, worker: str = "w") -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / f"{worker}.journal").write_bytes(content)
+
+
+def written(folder: Path, records: list[Accepted]) -> bytes:
+    journal = Journal(folder, "writer")
+    for record in records:
+        journal.append(record)
+    journal.sync()
+    content = journal.path.read_bytes()
+    journal.close()
+    return content
+
+
+@given(records=st.lists(RECORD, max_size=5), cut=st.integers(0, 400))
+def test_a_journal_cut_anywhere_gives_back_its_whole_records(
+    tmp_path_factory: object, records: list[Accepted], cut: int
+) -> None:
+    folder = tmp_path_factory.mktemp("spool")  # type: ignore[attr-defined]
+    content = written(folder, records)[: -cut or None]
+    left_behind(folder, content)
+    with of_the_dead(folder) as dead:
+        assert dead == [("w", records[: content.count(b"\n")])]
+
+
+def test_a_flipped_bit_costs_its_own_record_alone(tmp_path: Path) -> None:
+    records = [Accepted(n, 1, AT, "r:25", "250 ok") for n in (1, 2, 3)]
+    content = bytearray(written(tmp_path, records))
+    content[content.index(b"\n") + 12] ^= 1
+    left_behind(tmp_path, bytes(content))
+    with of_the_dead(tmp_path) as dead:
+        assert [record.delivery for _, found in dead for record in found] == [1, 3]
+
+
+def test_a_reply_cannot_forge_a_record(tmp_path: Path) -> None:
+    evil = Accepted(1, 1, AT, "r:25", "250 ok\n00000000\t2\t1\t0\tr\tforged")
+    left_behind(tmp_path, written(tmp_path, [evil]))
+    with of_the_dead(tmp_path) as dead:
+        assert [record.delivery for _, found in dead for record in found] == [1]
+
+
+def test_a_living_workers_journal_is_left_alone_and_a_killed_ones_is_replayed_once(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from datetime import UTC, datetime\n"
+        "from mailer.outbox.journal import Accepted, Journal\n"
+        "j = Journal(Path(sys.argv[1]), 'other')\n"
+        "j.append(Accepted(7, 1, datetime.now(UTC), 'r:25', '250 ok'))\n"
+        "print('ready', flush=True); time.sleep(60)"
+    )
+    worker = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, cwd=Path.cwd())
+    assert worker.stdout is not None
+    assert worker.stdout.readline() == b"ready\n"
+    with of_the_dead(tmp_path) as dead:
+        assert dead == []
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+    worker.stdout.close()
+    with of_the_dead(tmp_path) as dead:
+        assert [(name, record.delivery) for name, found in dead for record in found] == [("other", 7)]
+    with of_the_dead(tmp_path) as dead:
+        assert dead == []
+
+
+def test_a_replay_that_fails_keeps_the_journal(tmp_path: Path) -> None:
+    left_behind(tmp_path, written(tmp_path, [Accepted(1, 1, AT, "r:25", "250 ok")]))
+    try:
+        with of_the_dead(tmp_path):
+            raise RuntimeError
+    except RuntimeError:
+        pass
+    with of_the_dead(tmp_path) as dead:
+        assert len(dead) == 1
+
+
+def test_clearing_forgets_what_the_database_has(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "w")
+    journal.append(Accepted(1, 1, AT, "r:25", "250 ok"))
+    journal.clear()
+    assert journal.path.read_bytes() == b""
+    journal.append(Accepted(2, 1, AT, "r:25", "250 ok"))
+    assert journal.path.read_bytes().count(b"\n") == 1
+    journal.close()
+    assert not journal.path.exists()
