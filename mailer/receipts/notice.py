@@ -14,12 +14,14 @@ _ADDRESS = re.compile(
 )
 #: a line that begins with the recipient it is about
 _NAMING = re.compile(
-    r"[\s>*\"<-]{0,20}(?:(?:to|an|recipient|address|empfänger|adresse|rcpt to)\s?:)?"
+    r"^[\s>*\"<-]{0,20}(?:(?:to|an|recipient|address|empfänger|adresse|rcpt to)\s?:)?"
     r"[\s>*\"<-]{0,20}(?=[^\s@]{1,64}@)",
     re.IGNORECASE,
 )
 #: as Sendmail shows it: `550 <address>... User unknown`
 _NAMING_IN_TRANSCRIPT = re.compile(r"[45]\d\d (?:[45]\.\d{1,3}\.\d{1,3} )?<[^\s<>]{1,200}>\.\.\.")
+#: our mails go to one person each; who names more than that is not told apart further
+_RECIPIENTS = 100
 _OWN_FIELDS = ("to", "from", "reply-to")
 
 
@@ -34,6 +36,7 @@ def without_returned(mail: Opened) -> Opened:
 
 
 def is_from_daemon(mail: Opened) -> bool:
+    """Whether a machine that delivers mail wrote it, going by its header."""
     fields = mail.fields
     subject = flat(fields.get("subject", ""))
     return (
@@ -58,6 +61,7 @@ def is_about_delivery(mail: Opened) -> bool:
 
 
 def is_delay(mail: Opened) -> bool:
+    """Whether it says that the server goes on trying (RFC 3464 2.3.3 calls that delayed, not failed)."""
     subject, said = flat(mail.fields.get("subject", "")), flat(mail.notice)
     if any(wording.STILL_TRYING.search(text) for text in (subject, said)):
         return True
@@ -67,31 +71,33 @@ def is_delay(mail: Opened) -> bool:
 
 
 def addresses_in(texts: Iterable[str]) -> list[str]:
+    """The addresses of these texts in lower case, in order, each once."""
     found = [match[0].lower() for text in texts for match in _ADDRESS.finditer(text)]
     return list(dict.fromkeys(found))
 
 
 def named_in(mail: Opened) -> list[tuple[str, str]]:
     """The recipients a notice names, each with what is said about it."""
-    failed = addresses_in([mail.fields.get("x-failed-recipients", "")])
-    if failed:
-        return [(each, mail.notice if len(failed) == 1 else said_about(each, mail.notice)) for each in failed]
-    own = set(addresses_in(mail.fields.get(name, "") for name in _OWN_FIELDS))
-    lines = mail.notice.splitlines()
-    for naming in (_NAMING, _NAMING_IN_TRANSCRIPT):
-        leading = [each for line in lines if naming.match(line) for each in addresses_in([line])[:1]]
-        if leading:
-            break
-    named = [each for each in dict.fromkeys(leading) if each not in own and not wording.DAEMONS.match(each)]
-    if not named:
-        named = [
-            each
-            for each in addresses_in([mail.notice])
-            if each not in own and not wording.DAEMONS.match(each)
-        ][:1]
-    if not named:
-        named = returned_to(mail)[:1]
+    named = (
+        addresses_in([mail.fields.get("x-failed-recipients", "")]) or _named(mail) or returned_to(mail)[:1]
+    )
     return [(each, mail.notice if len(named) == 1 else said_about(each, mail.notice)) for each in named]
+
+
+def _named(mail: Opened) -> list[str]:
+    """Those at the head of a line, else those of a transcript, else the first anywhere."""
+    lines = mail.notice.splitlines()
+    own = set(addresses_in(mail.fields.get(name, "") for name in _OWN_FIELDS))
+    for naming in (_NAMING, _NAMING_IN_TRANSCRIPT):
+        heads = [each for line in lines if naming.match(line) for each in addresses_in([line])[:1]]
+        named = [each for each in dict.fromkeys(heads) if _may_be_recipient(each, own)]
+        if named:
+            return named
+    return [each for each in addresses_in([mail.notice]) if _may_be_recipient(each, own)][:1]
+
+
+def _may_be_recipient(address: str, own: set[str]) -> bool:
+    return address not in own and not wording.DAEMONS.match(address)
 
 
 def said_about(address: str, notice: str) -> str:
@@ -107,4 +113,5 @@ def said_about(address: str, notice: str) -> str:
 
 
 def returned_to(mail: Opened) -> list[str]:
+    """To whom the returned mail was written."""
     return next((addresses_in([fields["to"]]) for fields in mail.returned if "to" in fields), [])

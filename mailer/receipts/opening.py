@@ -9,6 +9,7 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser
@@ -85,12 +86,14 @@ def fields_in(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def decoded(value: object) -> str:
+def decoded(value: str) -> str:
     """A header's value in one line, its RFC 2047 words decoded as far as they can be."""
-    text = " ".join(str(value)[:_LINE].split())
+    # bytes above 127 stand in a header as surrogates; nearly all are UTF-8
+    text = value[:_LINE].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    text = " ".join(text.split())
     if "=?" in text:
         # broken or of an unknown charset: as it came
-        with contextlib.suppress(ValueError, LookupError):
+        with contextlib.suppress(ValueError, LookupError, MessageError):
             text = str(make_header(decode_header(text)))
     return text.encode("utf-8", "replace").decode()
 
@@ -126,7 +129,7 @@ def _inner(part: Message) -> list[Message]:
 
 def _blocks(part: Message) -> Iterator[list[tuple[str, str]]]:
     inner = _inner(part)
-    lists = [[(name.lower(), decoded(value)) for name, value in each.items()] for each in inner[:500]]
+    lists = [[(name.lower(), decoded(value)) for name, value in each.raw_items()] for each in inner[:500]]
     if len(inner) <= 1:
         # an encoding hid the blank lines between the blocks, or there are none
         body = _text(inner[0] if inner else part)
@@ -153,7 +156,7 @@ _ONCE_A_BLOCK = {"final-recipient", "original-recipient", "action"}
 
 def _fields(message: Message) -> Fields:
     fields: Fields = {}
-    for name, value in message.items():
+    for name, value in message.raw_items():
         fields.setdefault(name.lower(), decoded(value))
     return fields
 

@@ -152,14 +152,14 @@ COMPLAINT_SUBJECT = _any(
 
 #: the line below which a notice quotes the mail it returns
 RETURNED_BELOW = _any(
-    r"[-_=*. ]{2,80}[^-]{0,60}(?:below this line|copy of|original (?:message|mail|e-mail)|header of"
+    r"^[-_=*. ]{2,80}[^-]{0,60}(?:below this line|copy of|original (?:message|mail|e-mail)|header of"
     r"|returned message|unsent message|undelivered message|rejected message|message headers?"
     r"|originalnachricht|ursprüngliche (?:nachricht|e-?mail|mail)|kopie)",
-    r"(?:the |your )?(?:original|unsent|returned|old) (?:message|mail)(?: headers?| text| body)?"
+    r"^(?:the |your )?(?:original|unsent|returned|old) (?:message|mail)(?: headers?| text| body)?"
     r"(?: follows?| below| is attached)?\W{0,3}$",
-    r"message (?:headers?|text) follow|(?:below this line|this|here|what follows|included) is a copy of",
-    r"(?:original(?:e )?|ursprüngliche )(?:nachricht|e-?mail|mail|nachrichtenkopfzeilen)\W{0,3}$",
-    r"dies ist eine kopie",
+    r"^(?:message (?:headers?|text) follow|(?:below this line|this|here|what follows|included) is a copy of)",
+    r"^(?:original(?:e )?|ursprüngliche )(?:nachricht|e-?mail|mail|nachrichtenkopfzeilen)\W{0,3}$",
+    r"^dies ist eine kopie",
 )
 #: or the first line that such a mail itself begins with
 RETURNED_FIELD = re.compile(
