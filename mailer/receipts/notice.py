@@ -1,6 +1,7 @@
 """The words of a report that are meant for people: whom they name, what they say about whom. Pure."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -81,7 +82,10 @@ def named_in(mail: Opened) -> list[tuple[str, str]]:
     named = (
         addresses_in([mail.fields.get("x-failed-recipients", "")]) or _named(mail) or returned_to(mail)[:1]
     )
-    return [(each, mail.notice if len(named) == 1 else said_about(each, mail.notice)) for each in named]
+    if len(named) == 1:
+        return [(named[0], mail.notice)]
+    said = said_about(mail.notice)
+    return [(each, said.get(each, "")) for each in named]
 
 
 def _named(mail: Opened) -> list[str]:
@@ -100,16 +104,17 @@ def _may_be_recipient(address: str, own: set[str]) -> bool:
     return address not in own and not wording.DAEMONS.match(address)
 
 
-def said_about(address: str, notice: str) -> str:
-    """The lines from where an address is named to where the next one is."""
-    said: list[str] = []
-    about = False
+def said_about(notice: str) -> dict[str, str]:
+    """Address -> the lines that mention it, and those from where it heads a line to the next such head."""
+    said: dict[str, list[str]] = defaultdict(list)
+    head = ""
     for line in notice.splitlines():
-        if _NAMING.match(line):
-            about = address in line.lower()
-        if about or address in line.lower():
-            said.append(line)
-    return "\n".join(said)
+        mentioned = addresses_in([line])
+        if mentioned and _NAMING.match(line):
+            head = mentioned[0]
+        for address in {head, *mentioned}:
+            said[address].append(line)
+    return {address: "\n".join(lines) for address, lines in said.items()}
 
 
 def returned_to(mail: Opened) -> list[str]:

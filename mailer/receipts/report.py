@@ -89,8 +89,12 @@ _NO_COMPLAINTS = {"auth-failure", "dmarc", "not-spam"}
 def _delivery_status(mail: Opened) -> _Found | None:
     """RFC 3464: one block a recipient."""
     blocks = [block for block in mail.status or _blocks_in(mail.notice) if block.keys() & _RECIPIENT_FIELDS]
-    recipients = tuple(_in_block(block, mail, alone=len(blocks) == 1) for block in blocks)
-    return _gravest(recipients)
+    if len(blocks) == 1:
+        return _gravest((_in_block(blocks[0], mail.notice, delayed=is_delay(mail)),))
+    said, delayed = said_about(mail.notice), is_delay(mail)
+    return _gravest(
+        tuple(_in_block(block, said.get(_address(block), ""), delayed=delayed) for block in blocks)
+    )
 
 
 _RECIPIENT_FIELDS = {"final-recipient", "original-recipient"}
@@ -102,15 +106,17 @@ def _blocks_in(notice: str) -> list[Fields]:
     return [dict(reversed(fields_in(block))) for block in "\n".join(lines).split("\n\n")]
 
 
-def _in_block(block: Fields, mail: Opened, *, alone: bool) -> Returned:
+def _address(block: Fields) -> str:
     named = [block[name] for name in ("final-recipient", "original-recipient") if name in block]
-    address = next(iter(addresses_in(named)), "")
+    return next(iter(addresses_in(named)), "")
+
+
+def _in_block(block: Fields, said: str, *, delayed: bool) -> Returned:
     action = block.get("action", "").split(" ")[0].strip(";,").lower()
     diagnostic = block.get("diagnostic-code", "")
     status = code_in(block.get("status", "")) or code_in(diagnostic)
-    said = mail.notice if alone else said_about(address, mail.notice)
-    kind = _by_action(action, status, diagnostic, said, delayed=is_delay(mail))
-    return Returned(address, kind, status, action, diagnostic or said)
+    kind = _by_action(action, status, diagnostic, said, delayed=delayed)
+    return Returned(_address(block), kind, status, action, diagnostic or said)
 
 
 def _by_action(action: str, status: str, diagnostic: str, said: str, *, delayed: bool) -> Kind:
