@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from mailer.receipts import wording
 from mailer.receipts.opening import Opened, fields_in
-from mailer.receipts.verdict import flat
+from mailer.receipts.verdict import code_in, flat
 
 #: an address begins where no character of one stands before it: that keeps the search linear
 _ADDRESS = re.compile(
@@ -50,6 +50,16 @@ def is_from_daemon(mail: Opened) -> bool:
             and not wording.AUTOREPLY_SUBJECT.search(subject)
         )
     )
+
+
+def is_trusted(mail: Opened) -> bool:
+    """Whether its words may end an address: a machine wrote them, or it cites a server's code.
+
+    People write about addresses too that exist no longer, in automatic answers most of all.
+    """
+    fields = mail.fields
+    named = "x-failed-recipients" in fields or wording.DAEMONS.search(flat(fields.get("from", "")))
+    return bool(named or code_in(mail.notice))
 
 
 def is_about_delivery(mail: Opened) -> bool:

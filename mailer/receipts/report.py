@@ -15,6 +15,7 @@ from mailer.receipts.notice import (
     is_about_delivery,
     is_delay,
     is_from_daemon,
+    is_trusted,
     named_in,
     returned_to,
     said_about,
@@ -181,14 +182,15 @@ def _in_words(mail: Opened) -> _Found | None:
     recipients = []
     for address, said in named_in(mail):
         status = code_in(said)
-        kind = Kind.DELAYED if delayed else failure(status, said)
+        kind = Kind.DELAYED if delayed else _by_words(mail, said)
         recipients.append(Returned(address, kind, status, "delayed" if delayed else "failed", said))
     return _gravest(tuple(recipients))
 
 
 def _long_tail(mail: Opened) -> _Found | None:
     """What flufl.bounce knows besides. It calls delays permanent and raises on some mails."""
-    if is_delay(mail):
+    answers = wording.ANSWER.match(flat(mail.fields.get("subject", "")))
+    if is_delay(mail) or (answers and not is_from_daemon(mail)):
         return None
     # its log of what its detectors stumble over says nothing to an operator
     logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL + 1)
@@ -199,8 +201,12 @@ def _long_tail(mail: Opened) -> _Found | None:
         return None
     addresses = addresses_in(each.decode("utf-8", "replace") for each in sorted(permanent))
     status = code_in(mail.notice)
-    kind = failure(status, mail.notice)
+    kind = _by_words(mail, mail.notice)
     return _gravest(tuple(Returned(each, kind, status, "failed", mail.notice) for each in addresses))
+
+
+def _by_words(mail: Opened, said: str) -> Kind:
+    return failure(code_in(said), said) if is_trusted(mail) else Kind.SOFT
 
 
 #: in this order; the first that finds something answers

@@ -67,7 +67,8 @@ HARD_WORDS = _any(
     r"no mailbox here|mailbox (?:unavailable|not available)|no (?:\S{1,20} )?mailbox|no valid recipient",
     r"(?:does not|doesn'?t) have an? (?:\S{1,40} )?account|not an? (?:\S{1,20} )?(?:e-?mail )?users?\b",
     r"no account by that name|no user (?:here )?by that name|recipnotfound|recipientnotfound",
-    r"not listed in|isn't listed|not in (?:the |our )?(?:address|directory|public)",
+    r"not listed in|isn't listed|nicht im [^ ]{1,40}verzeichnis",
+    r"not in (?:the |our )?(?:address|directory|public)",
     r"could(?:n't| not) be found|(?:wasn't|was not|weren't|were not) found",
     r"no longer (?:valid|available|exists?|in use|on|active|employed|with)|not exist\b|not our customer",
     r"has been (?:disabled|discontinued|deleted|removed)|account is (?:disabled|closed|inactive)",
@@ -111,13 +112,18 @@ BOUNCE_SUBJECT = _any(
     r"deliver(?:y|ed) (?:status|fail|problem|error|report|notification|has failed|unsuccessful|delay)",
     r"failed delivery|mail (?:delivery|could not)|mail system error|could ?n(?:o|')t be delivered",
     r"could not be delivered|message delayed|could not send|unable to deliver|error delivering",
-    r"unzustellbar|nicht (?:zustellbar|zugestellt)|zustellung|zustellfehler|übermittlungsfehler",
+    r"unzustellbar|nicht (?:zustellbar|zugestellt)|zustell(?:ungs)?(?:fehler|bericht)",
+    r"übermittlungs(?:fehler|bericht)|zustellung (?:verzögert|fehlgeschlagen|nicht)",
+    r"fehler bei der zustellung",
 )
 #: how machines that deliver mail call themselves
-DAEMONS = _any(r"mail(?:er)?-?daemon|post_?master|mail(?:er)?-?delivery|mdaemon|system administrator")
+DAEMONS = _any(
+    r"mail(?:er)?-?daemon|post_?master|mail(?:er)?[- ]?delivery|mdaemon|mail ?system|microsoft ?exchange",
+    r"system[ -]?administrator",
+)
 
 #: how subjects of answered and forwarded mails begin
-ANSWER = _any(r"(?:(?:re|aw|antw|antwort|sv|fwd?|wg)(?:\[\d{1,2}\])?: ?){1,5}")
+ANSWER = _any(r"^(?:(?:re|aw|antw|antwort|sv|fwd?|wg)(?:\[\d{1,2}\])?: ?){1,5}")
 
 AUTOREPLY_SUBJECT = _any(
     r"^(?:(?:re|aw|antw): )?\W{0,3}(?:"
@@ -131,7 +137,8 @@ AUTOREPLY_SUBJECT = _any(
 AUTOREPLY_WORDS = _any(
     r"(?:i am|i'm|i will be) (?:currently |now )?(?:out of (?:the )?office|on (?:vacation|leave)|away)",
     r"out of the office|this is an automat(?:ic|ed) (?:reply|response)|on annual leave",
-    r"(?:ich bin|bin ich) (?:[^ ]{1,20} ){0,8}(?:nicht (?:im (?:büro|haus)|erreichbar|anwesend|am platz)"
+    r"(?:ich bin|bin ich|befinde ich mich|ich befinde mich) (?:[^ ]{1,20} ){0,8}"
+    r"(?:nicht (?:im (?:büro|haus)|erreichbar|anwesend|am platz)"
     r"|im urlaub|abwesend|außer haus|in elternzeit)",
     r"dies ist eine automatische (?:antwort|e-?mail|nachricht)|wird nicht weitergeleitet",
     r"e-?mails werden nicht weitergeleitet",

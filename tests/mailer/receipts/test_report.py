@@ -202,6 +202,7 @@ _GROUPWISE = """
         ("Unzustellbar: Infomail", _EXCHANGE, "Remote Server returned '550 5.1.1 not found'", "hard"),
         ("Unzustellbar: Infomail", _EXCHANGE, "550 5.7.1 Richtlinie verletzt", "soft"),
         ("Nachrichtenstatus - nicht zugestellt", _GROUPWISE, "Unbekannter Benutzer", "hard"),
+        ("Zustellungsfehler", _GROUPWISE, "User erna nicht im Domino-Verzeichnis aufgeführt", "hard"),
         ("DELIVERY FAILURE: Infomail", _GROUPWISE, "User erna not listed in Domino Directory", "hard"),
     ],
 )
@@ -259,6 +260,14 @@ def test_an_automatic_answer_never_counts_against_its_sender(header: str) -> Non
     )
     report = read_report(mail(f"Return-Path: <>\nFrom: Erna <Erna@example.net>\n{header}", body))
     assert only(report) == ("erna@example.net", "autoreply")
+
+
+@pytest.mark.parametrize("sender", ["Erna <erna@example.net>", "Rathaus <info@example.net>"])
+@pytest.mark.parametrize("subject", ["Re: Infomail", "Unzustellbar: Infomail", "Nicht zustellbar"])
+def test_words_of_people_never_end_an_address(sender: str, subject: str) -> None:
+    body = "Die Mail wird nicht zugestellt: Die Adresse otto@example.net existiert nicht mehr."
+    report = read_report(mail(f"Return-Path: <>\nFrom: {sender}\nSubject: {subject}", body))
+    assert report.kind is not Kind.HARD
 
 
 @pytest.mark.parametrize(
