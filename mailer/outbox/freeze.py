@@ -15,6 +15,10 @@ from subscribers.audience import AudienceKey, audience, audience_keys, lists_of_
 from subscribers.model import Subscriber
 
 
+#: SQLAlchemy keeps the number of inserted rows only when asked to
+_COUNTED = {"preserve_rowcount": True}
+
+
 class EditionMissing(Exception):
     """Somebody in the audience has no rendered edition: render once more and freeze again."""
 
@@ -52,7 +56,8 @@ def freeze(session: Session, issue: Issue, digest_of: Callable[[AudienceKey], st
                 ),
             ),
             include_defaults=False,
-        )
+        ),
+        execution_options=_COUNTED,
     )  # fmt: skip
     frozen: int = result.rowcount
     if frozen != sum(counts.values()):
@@ -78,7 +83,8 @@ def queue_notices(session: Session) -> int:
             .join(Subscriber, Subscriber.id == Notice.subscriber_id)
             .where(~exists().where(Delivery.notice_id == Notice.id)),
             include_defaults=False,
-        )
+        ),
+        execution_options=_COUNTED,
     )  # fmt: skip
     queued: int = result.rowcount
     return queued
