@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy.orm import Session
-from subscribers.register import import_register
 
 from mailer.database import Database, upgrade
 from mailer.installation import load_plan
@@ -18,6 +17,7 @@ from mailer.schedule import Plan
 from mailer.settings import Settings
 from mailer.shipped import shipped
 from subscribers.model import MailingList
+from subscribers.register import import_register
 
 _OWN_TEMPLATES = """\
 Templates in this folder come before the shipped ones of the same name.

@@ -14,7 +14,6 @@ from mailer.render.model import Edition, EditionAudience
 from subscribers.audience import AudienceKey, audience, audience_keys, lists_of_newsletter
 from subscribers.model import Subscriber
 
-
 #: SQLAlchemy keeps the number of inserted rows only when asked to
 _COUNTED = {"preserve_rowcount": True}
 
