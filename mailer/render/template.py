@@ -39,7 +39,7 @@ def environment(folders: Sequence[Path], language: str, *, zone: ZoneInfo) -> "E
 
     `.mjml` and `.html` are escaped, `.txt` is not; a name that is not in the context is an error.
     Filters of our own: `longdate` and `when(ends)`, both in `zone`; for text parts `plaintext` of
-    HTML, `wrapped` and `underlined(mark)`. What a template must not do raises
+    HTML, `paragraphs`, `wrapped(lead)` and `underlined(mark, lead)`. What a template must not do raises
     jinja2.exceptions.SecurityError. One thread uses an environment at a time.
     """
     env = Environment(
@@ -64,6 +64,8 @@ _STEPS = 50_000
 #: characters one rendering makes; mails beyond a tenth of that are cut by Gmail
 _CHARACTERS = 1_000_000
 _LONGEST_RANGE = 1_000
+_COLUMNS = 72
+_LONGEST_LEAD = 8
 _INCLUDE = 100  # steps that including another template counts for
 
 _ON_TEXT = {"upper", "lower", "strip", "startswith", "endswith"}
@@ -115,7 +117,8 @@ class Environment(ImmutableSandboxedEnvironment):
             "lower": self._of_text(lambda text: text.lower()),
             "trim": self._of_text(lambda text: text.strip()),
             "plaintext": self._of_text(plain_text),
-            "wrapped": self._of_text(_wrapped),
+            "paragraphs": lambda text: [part.strip() for part in self._as_text(text).split("\n\n") if part.strip()],
+            "wrapped": lambda text, lead="": _wrapped(self._as_text(text), self._as_text(lead)),
             "underlined": self._underlined,
             "length": len,
             "count": len,
@@ -204,9 +207,10 @@ class Environment(ImmutableSandboxedEnvironment):
         ]
         return markup_join(texts[1:])
 
-    def _underlined(self, value: Any, mark: str = "-") -> str:
-        text = _wrapped(self._as_text(value))
-        return f"{text}\n{mark[:1] * max(len(line) for line in text.split(chr(10)))}"
+    def _underlined(self, value: Any, mark: str = "-", lead: str = "") -> str:
+        text = _wrapped(self._as_text(value), self._as_text(lead))
+        longest = max(len(line) for line in text.split("\n"))
+        return f"{text}\n{mark[:1] * min(longest, _COLUMNS)}"
 
     def _concatenated(self, values: Iterable[Any]) -> str:
         return markup_join([self._as_text(value) for value in values])
@@ -239,9 +243,17 @@ def _filtered(node: nodes.Expr, name: str, arguments: list[nodes.Expr]) -> nodes
     return filtered
 
 
-def _wrapped(text: str) -> str:
-    """One paragraph in lines for the text part; an address that is longer stays whole."""
-    return textwrap.fill(text, 72, break_long_words=False, break_on_hyphens=False)
+def _wrapped(text: str, lead: str = "") -> str:
+    """One paragraph in lines for the text part, hanging from `lead`; a longer word stays whole."""
+    lead = lead[:_LONGEST_LEAD]
+    return textwrap.fill(
+        text,
+        _COLUMNS,
+        initial_indent=lead,
+        subsequent_indent=" " * len(lead),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _only_names(translate: Callable[..., str]) -> Callable[..., str]:
