@@ -34,6 +34,7 @@ def compile_mjml(source: str) -> str:
         compiled = str(mjml2html(source, fonts={}, social_icon_origin=""))
     except ValueError as problem:
         raise BadMjml(_with_line(str(problem), source)) from problem
+    _refuse_remote(compiled)  # before premailer too: it drops at-rules without a word
     html = "<!doctype html>\n" + _inlined(compiled)
     _refuse_remote(html)
     return html

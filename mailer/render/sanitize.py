@@ -146,37 +146,11 @@ _SCHEMES = {"http", "https", "mailto"}
 _HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 _INLINE = {"b": "strong", "strong": "strong", "i": "em", "em": "em"}
 _CONTAINERS = {"ul", "ol", "li", "blockquote"}
-_BREAKING = set(
-    [
-        "p",
-        "div",
-        "section",
-        "article",
-        "header",
-        "footer",
-        "main",
-        "aside",
-        "nav",
-        "table",
-        "tr",
-        "td",
-        "th",
-        "caption",
-        "pre",
-        "dl",
-        "dt",
-        "dd",
-        "hr",
-        "figure",
-        "figcaption",
-        "address",
-        "fieldset",
-        "form",
-        "details",
-        "summary",
-        "center",
-    ]
-)
+_BREAKING = {
+    "p", "div", "section", "article", "header", "footer", "main", "aside", "nav", "table", "tr", "td", "th",
+    "caption", "pre", "dl", "dt", "dd", "hr", "figure", "figcaption", "address", "fieldset", "form",
+    "details", "summary", "center",
+}  # fmt: skip
 #: elements whose content is no HTML: it ends at their end tag only
 _RAW = {
     "script",

@@ -117,7 +117,9 @@ class Environment(ImmutableSandboxedEnvironment):
             "lower": self._of_text(lambda text: text.lower()),
             "trim": self._of_text(lambda text: text.strip()),
             "plaintext": self._of_text(plain_text),
-            "paragraphs": lambda text: [part.strip() for part in self._as_text(text).split("\n\n") if part.strip()],
+            "paragraphs": lambda text: [
+                part.strip() for part in self._as_text(text).split("\n\n") if part.strip()
+            ],
             "wrapped": lambda text, lead="": _wrapped(self._as_text(text), self._as_text(lead)),
             "underlined": self._underlined,
             "length": len,
@@ -139,6 +141,9 @@ class Environment(ImmutableSandboxedEnvironment):
         if isinstance(obj, (int, float, bytes)):
             return False
         return super().is_safe_attribute(obj, attr, value)
+
+    def wrap_str_format(self, value: Any) -> None:
+        """No str.format: a width in it makes gigabytes. Without a wrapper it is a method like any other."""
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Arithmetic on small numbers, and putting two texts together."""
@@ -235,11 +240,11 @@ class _Bounds(NodeTransformer):
         return _filtered(nodes.List(node.nodes, lineno=node.lineno), "concatenated", [])
 
 
-def _filtered(node: nodes.Expr, name: str, arguments: list[nodes.Expr]) -> nodes.Filter:
-    filtered = nodes.Filter(node, name, arguments, [], None, None, lineno=node.lineno)
-    for argument in arguments:
-        argument.lineno = node.lineno
-    filtered.set_environment(node.environment) if node.environment else None
+def _filtered(node: nodes.Node, name: str, arguments: list[nodes.Node]) -> nodes.Filter:
+    filtered = nodes.Filter(node, name, arguments, [], None, None)
+    filtered.set_lineno(node.lineno)
+    if node.environment is not None:
+        filtered.set_environment(node.environment)
     return filtered
 
 

@@ -1,0 +1,93 @@
+"""The mails as they are shipped."""
+
+import re
+from typing import Any
+
+import pytest
+
+from mailer.shipped import shipped
+from mailer.translations import translations
+from tests.mailer.render.letters import CONFIRM, GOODBYE, LETTERS, SALUTATION, TOKEN, entry, issue, rendered
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 25])
+def test_an_issue_of_any_size_holds_its_slots_in_both_parts(count: int) -> None:
+    _, html, text = rendered("issue", issue(count))
+    for part in (html, text):
+        assert SALUTATION in part
+        assert TOKEN in part
+    assert html.count("<h3") == count
+    assert ('id="contents"' in html) == (count > 1)
+
+
+def test_an_issue_of_25_entries_is_not_cut_by_anybody() -> None:
+    _, html, _ = rendered("issue", issue(25))
+    assert len(html.encode()) < 100_000  # Gmail cuts at 102 kB
+
+
+def test_every_anchor_of_the_contents_leads_somewhere() -> None:
+    _, html, _ = rendered("issue", issue(25))
+    targets = set(re.findall(r'href="#([^"]+)"', html))
+    assert len(targets) == 26
+    assert targets <= set(re.findall(r'id="([^"]+)"', html))
+
+
+def test_an_entry_may_lack_all_but_its_title() -> None:
+    bare = entry(
+        1, url="", source="", summary="", text="", starts=None, ends=None, location="", published=None
+    )
+    context = issue(0, sections=[{"title": "Neues", "anchor": "s0", "entries": [bare]}])
+    context["issue"] |= {"editorial": [], "preheader": ""}
+    _, html, text = rendered("issue", context)
+    assert "<h3" in html
+    assert 'class="event"' not in html
+    assert "None" not in html + text
+
+
+@pytest.mark.parametrize("kind", LETTERS)
+def test_the_text_part_fits_72_columns_where_words_can_be_broken(kind: str) -> None:
+    _, _, text = rendered(kind, LETTERS[kind])
+    for line in text.splitlines():
+        assert len(line) <= 72 or len(line.split()) <= 2, line
+    assert "\n\n\n\n" not in text
+
+
+@pytest.mark.parametrize("kind", LETTERS)
+def test_a_mail_says_who_answers_for_it(kind: str) -> None:
+    _, html, text = rendered(kind, LETTERS[kind])
+    for said in LETTERS[kind]["sender"].values():
+        assert said in html
+        assert said in " ".join(text.split())
+
+
+@pytest.mark.parametrize("kind", LETTERS)
+def test_every_layout_table_says_so(kind: str) -> None:
+    _, html, _ = rendered(kind, LETTERS[kind])
+    tables = re.findall(r"<table[^>]*>", html)
+    assert tables
+    assert all('role="presentation"' in table for table in tables)
+    assert '<html lang="de"' in html
+
+
+@pytest.mark.parametrize(
+    ("kind", "context", "link"), [("confirm", CONFIRM, "confirm_url"), ("goodbye", GOODBYE, "undo_url")]
+)
+def test_a_notice_holds_its_link_in_both_parts(kind: str, context: dict[str, Any], link: str) -> None:
+    subject, html, text = rendered(kind, context)
+    assert "Infomail des Netzwerks" in subject
+    assert f'href="{context[link]}"' in html
+    assert f"\n{context[link]}\n" in text
+
+
+def test_a_mail_in_english_has_no_german_of_ours() -> None:
+    _, html, text = rendered("issue", issue(8, language="en"))
+    assert '<html lang="en"' in html
+    assert "Back to the contents" in html
+    assert not re.search("Inhalt|Abmelden|Impressum|Grüßen", text)
+
+
+def test_every_text_of_the_mails_has_its_german() -> None:
+    german = translations("de")
+    for path in (shipped("templates") / "mail").rglob("*.*"):
+        for message in re.findall(r'\b_\("([^"]+)"', path.read_text(encoding="utf-8")):
+            assert german.gettext(message) != message, f"{path.name}: {message}"

@@ -1,0 +1,79 @@
+"""MJML: mistakes are found with their line, and nothing remote gets into a mail."""
+
+import pytest
+
+from mailer.render.mjml import BadMjml, NotSelfContained, compile_mjml
+
+
+def page(content: str = "<mj-text>x</mj-text>", head: str = "") -> str:
+    return (
+        f'<mjml lang="de">\n<mj-head><mj-title>Titel</mj-title>{head}</mj-head>\n<mj-body><mj-section><mj-column>'
+        f"\n{content}\n</mj-column></mj-section></mj-body></mjml>"
+    )
+
+
+def test_a_page_has_doctype_language_and_title_and_nothing_remote() -> None:
+    html = compile_mjml(page())
+    assert html.startswith('<!doctype html>\n<html lang="de"')
+    assert "<title>Titel</title>" in html
+    assert html.lower().count("<!doctype") == 1
+    assert "fonts.googleapis" not in html
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        (page("<mj-txt>x</mj-txt>"), "line 4: <mj-txt> is not known"),
+        (page('<mj-text colour="red">x</mj-text>'), "line 4: <mj-text> has no attribute colour"),
+        (page("<mj-text><mj-text>x</mj-text></mj-text>"), "line 4: <mj-text> cannot stand in <mj-text>"),
+        (page('<mj-include path="/etc/passwd" />'), "line 4: <mj-include> is not known"),
+        (page("<mj-text>x"), "line 5: </mj-column> closes nothing"),
+        (page('<mj-image src="https://example.org/x.png" />'), "line 4: <mj-image> is not known"),
+        ("<mjml>\n<mj-body>", "line 2: <mj-body> is never closed"),
+        (page("<mj-text>a <b>c</mj-text>"), ""),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(source: str, complaint: str) -> None:
+    with pytest.raises(BadMjml) as told:
+        compile_mjml(source)
+    assert str(told.value).startswith(complaint)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        page('<mj-text><img src="https://example.org/x.png" /></mj-text>'),
+        page('<mj-text><img src="//example.org/x.png" /></mj-text>'),
+        page('<mj-text><p style="background:url(https://example.org/x)">x</p></mj-text>'),
+        page('<mj-raw><link rel="stylesheet" href="https://example.org/x.css" /></mj-raw>'),
+        page("<mj-raw><!--[if mso]><img src='https://example.org/x.png' /><![endif]--></mj-raw>"),
+        page(head="<mj-style>@media screen { p { background: url(http://127.0.0.1:9/x) } }</mj-style>"),
+        page(head="<mj-style>@import url(http://127.0.0.1:9/x.css);</mj-style>"),
+        page(head="<mj-style>@font-face { font-family: x; src: url(http://127.0.0.1:9/x) }</mj-style>"),
+        page('<mj-raw><table><tr><td background="https://example.org/x.png">x</td></tr></table></mj-raw>'),
+    ],
+)
+def test_what_would_fetch_something_is_refused(source: str) -> None:
+    with pytest.raises(NotSelfContained):
+        compile_mjml(source)
+
+
+def test_text_may_speak_of_such_things() -> None:
+    assert "@import url(x)" in compile_mjml(page("<mj-text>@import url(x)</mj-text>"))
+
+
+def test_styles_go_into_the_elements_and_media_queries_stay() -> None:
+    html = compile_mjml(
+        page(
+            '<mj-text><p class="k">x</p></mj-text>',
+            "<mj-style>.k { color: #123456 } @media (prefers-color-scheme: dark) { .k { color: #fff !important } }</mj-style>",
+        )
+    )
+    assert 'style="' in html.partition('<p class="k"')[2].partition(">")[0]
+    assert "prefers-color-scheme: dark" in html
+
+
+def test_opaque_tokens_and_escaped_links_survive() -> None:
+    html = compile_mjml(page('<mj-text><a href="https://example.org/x0aFx?a=1&amp;b=2">x0bFx</a></mj-text>'))
+    assert 'href="https://example.org/x0aFx?a=1&amp;b=2"' in html
+    assert ">x0bFx<" in html
