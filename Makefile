@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVICES := postgresql postfix dovecot-imapd dovecot-lmtpd chromium fonts-liberation
 
-.PHONY: help demo serve test check lint types services install requirements bench clean
+.PHONY: help demo serve test lint types services install requirements clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is

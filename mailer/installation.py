@@ -130,7 +130,7 @@ def _letterhead(settings: Settings) -> Letterhead:
         return_path = ReturnPath.parse(settings.return_path)
     except ValueError as error:
         raise NotConfigured(f"INFOMAIL_RETURN_PATH: {error}") from None
-    own = (settings.templates / "mail",) if (settings.templates / "mail").is_dir() else ()
+    own = (settings.templates,) if settings.templates.is_dir() else ()
     return Letterhead(
         network=settings.network,
         address=settings.sender_address,
@@ -148,7 +148,7 @@ def _letterhead(settings: Settings) -> Letterhead:
         links=Links(settings.public_url.rstrip("/")),
         return_path=return_path,
         message_id_domain=settings.message_id_domain,
-        templates=(*own, shipped("templates") / "mail"),
+        templates=(*own, shipped("templates")),
     )
 
 

@@ -5,7 +5,7 @@ acts (`token:ID`, `cli:NAME`, `clock`, ...) and `now`.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -25,6 +25,9 @@ from subscribers.model import (
     SuppressionReason,
     Visibility,
 )
+
+#: how long the link of a confirmation mail works
+CONFIRM_WITHIN = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)

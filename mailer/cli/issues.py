@@ -1,5 +1,6 @@
 """`infomail issues`: compose, look at, release and send."""
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,18 @@ from mailer.cli.surroundings import (
     print_json,
 )
 from mailer.cli.tables import print_table
-from mailer.installation import Installation
+from mailer.installation import Installation, open_pool
 from mailer.issues.compose import NoSuchList, compose
 from mailer.issues.model import Issue, entries_of
 from mailer.issues.release import act_on
 from mailer.issues.workflow import Act, IllegalMove
 from mailer.outbox import figures
 from mailer.outbox.cancel import cancel_open
+from mailer.outbox.trial import send_trial
 from mailer.render.choose import Chooser
 from mailer.render.editions import Rendered, render_edition
+from mailer.smtp import Outcome, Result
+from subscribers.addresses import BadAddress, normalise
 from subscribers.audience import AudienceKey
 from subscribers.model import MailingList
 
@@ -117,6 +121,45 @@ def preview(
         typer.echo(path)
 
 
+@app.command("test-send")
+def trial(
+    issue_id: int = _ISSUE,
+    recipients: list[str] = typer.Argument(metavar="ADDRESS...", help="Who gets the trial."),
+    language: str = typer.Option("de", help="de or en."),
+    places: str = typer.Option("", help="As whom to see it: AGS with commas; without: everything."),
+) -> None:
+    """Send an issue to a few addresses for a look; nothing is recorded."""
+    try:
+        addresses = [normalise(recipient) for recipient in recipients]
+    except BadAddress as problem:
+        raise Refused(f"no e-mail address: {problem}") from None
+    with open_house() as house:
+        rendered = _rendered(house, issue_id, AudienceKey("", language, places, ""), trial=True)
+        results = asyncio.run(_send_trial(house, rendered, addresses, language))
+    for result in results:
+        typer.echo(f"{result.key}: {result.outcome.value} {result.problem or result.reply}")
+    if any(result.outcome is not Outcome.SENT for result in results):
+        raise Refused("not every trial was sent")
+
+
+async def _send_trial(
+    house: Installation, rendered: Rendered, addresses: list[str], language: str
+) -> list[Result]:
+    pool = open_pool(house.settings)
+    try:
+        return await send_trial(
+            pool,
+            rendered.message,
+            addresses,
+            language=language,
+            letterhead=house.letterhead,
+            signing=house.signing,
+            now=now(),
+        )
+    finally:
+        await pool.close()
+
+
 @app.command()
 def approve(issue_id: int = _ISSUE, who: str = AS) -> None:
     """Release an issue as it is now; any later edit takes the release back."""
@@ -188,11 +231,13 @@ def _summary(session: Session, issue: Issue) -> dict[str, Any]:
     }
 
 
-def _rendered(house: Installation, issue_id: int, key: AudienceKey) -> Rendered:
+def _rendered(house: Installation, issue_id: int, key: AudienceKey, *, trial: bool = False) -> Rendered:
     with house.database.read() as session:
         issue = _found(session, issue_id)
         entries = entries_of(session, issue)
         mailing_list = session.get_one(MailingList, issue.list_key)
+    if trial:
+        issue.subject = f"[Test] {issue.subject}"  # of this copy: the session is over
     chooser = Chooser(issue, entries, {key.list_key: mailing_list})
     return render_edition(
         issue,

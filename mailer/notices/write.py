@@ -16,6 +16,7 @@ from mailer.render.letterhead import Letterhead
 from mailer.render.message import encode, header_value
 from mailer.render.mjml import compile_mjml
 from mailer.render.template import environment
+from mailer.render.wording import consent_wording
 from subscribers.addresses import address_hash
 from subscribers.base import new_handle
 from subscribers.model import (
@@ -31,15 +32,13 @@ from subscribers.model import (
     SuppressionReason,
 )
 from subscribers.salutation import salutation
-from subscribers.subscribing import admit, await_confirmation, suppressed_for
+from subscribers.subscribing import CONFIRM_WITHIN, admit, await_confirmation, suppressed_for
 from subscribers.tokens import Keys, Purpose, sign
 
 #: requests answered in one transaction
 _BATCH = 50
 #: at most one confirmation mail an address in this time
 _ONE_CONFIRMATION = timedelta(days=1)
-#: how long a confirmation link works
-CONFIRM_WITHIN = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +91,7 @@ def _confirm(session: Session, desk: Desk, request: Request, now: datetime) -> N
     handle = new_handle()
     token = sign(desk.signing, Purpose.CONFIRM, handle, subscriber.handle)
     language = request.details.get("language") or mailing_list.language
+    _put_wording(request, mailing_list, language, desk.letterhead)
     return _notice(
         desk,
         request,
@@ -103,7 +103,7 @@ def _confirm(session: Session, desk: Desk, request: Request, now: datetime) -> N
             "list_title": mailing_list.title,
             "confirm_url": desk.letterhead.links.confirm(token),
             "valid_days": CONFIRM_WITHIN.days,
-            "wording": request.details.get("wording", ""),
+            "wording": request.details["wording"],
             "requested_at": request.created_at,
             # whoever filled in the form may be a stranger: no word of hers goes into this mail
             "salutation": salutation(language, FormOfAddress.NEUTRAL, "", "", ""),
@@ -161,6 +161,18 @@ def _had_confirmation(session: Session, subscriber: Subscriber, now: datetime) -
     )
 
 
+def _put_wording(request: Request, mailing_list: MailingList, language: str, letterhead: Letterhead) -> None:
+    """The form showed the wording it names. An import showed none: then the mail does, and that counts."""
+    if "wording" not in request.details:
+        shown = consent_wording(
+            letterhead.templates,
+            language,
+            list_title=mailing_list.title,
+            sender=mailing_list.controller or letterhead.imprint.name,
+        )
+        request.details = request.details | {"wording": shown.text, "wording_version": shown.version}
+
+
 def _introduce(session: Session, desk: Desk, request: Request, now: datetime) -> Subscriber:
     """A subscriber as the form described her. A known one is never changed by a form anybody can fill in."""
     assert request.address is not None
@@ -193,7 +205,7 @@ def _notice(
     context: dict[str, Any],
 ) -> Notice:
     letterhead = desk.letterhead
-    env = environment(letterhead.templates, language, zone=desk.zone)
+    env = environment(letterhead.mail_templates, language, zone=desk.zone)
     context |= {
         "network": letterhead.network,
         "sender": asdict(letterhead.imprint),

@@ -126,7 +126,7 @@ def render_edition(
         "municipality": {"name": municipality} if municipality else None,
         "language": language,
     }
-    env = environment(letterhead.templates, language, zone=ZoneInfo(issue.zone))
+    env = environment(letterhead.mail_templates, language, zone=ZoneInfo(issue.zone))
 
     def fill(name: str, greeting: Slot) -> str:
         links = {"salutation": slots[greeting], "unsubscribe_url": unsubscribe}

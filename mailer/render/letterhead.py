@@ -23,7 +23,7 @@ class Imprint:
 
 @dataclass(frozen=True, slots=True)
 class Letterhead:
-    """The sender, the addresses mails point to, and the folders of templates, the first one first."""
+    """The sender, the addresses mails point to, and the roots of templates, the first one first."""
 
     network: str
     address: str
@@ -33,3 +33,8 @@ class Letterhead:
     return_path: ReturnPath
     message_id_domain: str
     templates: tuple[Path, ...]
+
+    @property
+    def mail_templates(self) -> list[Path]:
+        """Where the mails' templates stand, one folder a kind."""
+        return [folder / "mail" for folder in self.templates if (folder / "mail").is_dir()]

@@ -145,6 +145,24 @@ def house(
         yield opened
 
 
+@pytest.fixture
+def house_on_postgresql(
+    environment: dict[str, str],
+    postgresql: str,
+    postgresql_database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Iterator[Installation]:
+    """The installation on a PostgreSQL of its own."""
+    for name, value in (environment | {"INFOMAIL_DATABASE_URL": postgresql}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    with postgresql_database.write() as session:
+        session.add(MailingList(key="netzwerk", title="Netzwerk", created_at=NOW))
+    with open_installation(Settings()) as opened:
+        yield opened
+
+
 def enrol(house: Installation, count: int) -> list[str]:
     """Put `count` people on the list; their addresses."""
     addresses = [f"p{n}@example.org" for n in range(count)]

@@ -68,6 +68,21 @@ def test_everybody_gets_one_mail_and_the_issue_is_sent(house: Installation, sink
         assert session.scalar(select(func.count()).select_from(Attempt)) == 30
 
 
+def test_two_workers_on_one_postgresql_share_the_work_and_double_nobody(
+    house_on_postgresql: Installation, sink: Sink
+) -> None:
+    house = house_on_postgresql
+    people = enrol(house, 200)
+    started(house)
+
+    async def both() -> None:
+        await asyncio.gather(daemon.drain(house), daemon.drain(house))
+
+    asyncio.run(both())
+    assert sink.accepted() == dict.fromkeys(people, 1)
+    assert states(house) == {"sent": 200}
+
+
 def test_what_was_not_approved_is_not_sent(house: Installation) -> None:
     enrol(house, 1)
     issue = composed(house, approve=False)

@@ -2,7 +2,6 @@
 
 import enum
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
@@ -14,12 +13,10 @@ from mailer.web.surroundings import READING, Here, Opened, actor_of, now, signed
 from subscribers.addresses import masked
 from subscribers.model import Consent, MailingList, Subscriber, SubscriptionState
 from subscribers.model import Request as SignUp
-from subscribers.subscribing import Wording, confirm, subscription_of
+from subscribers.subscribing import CONFIRM_WITHIN, Wording, confirm, subscription_of
 from subscribers.tokens import Purpose, Token
 
 router = APIRouter()
-
-_WITHIN = timedelta(days=7)
 
 Signed = Annotated[Token, Depends(signed(Purpose.CONFIRM))]
 
@@ -107,7 +104,7 @@ def _stage(session: Session, notice: Notice, subscriber: Subscriber, sign_up: Si
         return _Stage.ALREADY
     # a link that was used once must not bring back whoever left since
     used = session.scalar(select(Consent.id).where(Consent.notice_handle == notice.handle).limit(1))
-    if subscription is None or sign_up is None or used or now() - notice.created_at > _WITHIN:
+    if subscription is None or sign_up is None or used or now() - notice.created_at > CONFIRM_WITHIN:
         return _Stage.EXPIRED
     return _Stage.OPEN
 

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from mailer.render.wording import consent_wording
 from mailer.web.pages import language_of, web_link
 from mailer.web.public.form import LONGEST, Asked, SignUpForm, read_form
 from mailer.web.public.lists import public_list
 from mailer.web.surroundings import READING, Here, Opened, now
-from mailer.web.wording import consent_wording
 from subscribers.model import MailingList, Municipality
 from subscribers.subscribing import Wording, sign_up
 
