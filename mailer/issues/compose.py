@@ -32,7 +32,8 @@ def compose(
     """The issue of this newsletter and slot: the one on record, or a new draft.
 
     `slot` is the nominal due time and the key, `send_at` when it is to go out. A `special` issue
-    (Sonderausgabe) is not of the plan: its slot is the moment it was composed.
+    (Sonderausgabe) is not of the plan: its slot is the moment it was composed, and somebody wants it
+    however few items there are.
     """
     known = session.scalar(select(Issue).where(Issue.newsletter == newsletter.key, Issue.slot == slot))
     if known is not None:
@@ -66,7 +67,7 @@ def compose(
             if position >= len(section.items):
                 entry.state = EntryState.REJECTED
             session.add(entry)
-    if len(titles) < newsletter.too_few.below and newsletter.too_few.then != "send":
+    if not special and len(titles) < newsletter.too_few.below and newsletter.too_few.then != "send":
         # the slot keeps its row, so nothing composes it a second time; its items stay free
         issue.state = next_state(issue.state, Act.CANCEL)
     session.flush()
