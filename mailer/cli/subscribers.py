@@ -15,8 +15,9 @@ from mailer.cli import Refused
 from mailer.cli.surroundings import AS, JSON, actor, now, open_database, open_house, print_json
 from mailer.cli.tables import print_table
 from subscribers.addresses import BadAddress, normalise
-from subscribers.importing import COLUMNS, BadFile, RowReport, import_people
+from subscribers.importing import COLUMNS, RowReport, import_people
 from subscribers.model import Basis, MailingList, Office, Subscriber, Subscription, SubscriptionState
+from subscribers.rows import BadFile
 from subscribers.subscribing import suppressed_for
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="People on the lists.")

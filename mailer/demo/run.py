@@ -6,11 +6,9 @@ the demo's. A run that was cut off is carried on by the next one.
 
 import asyncio
 import contextlib
-import fcntl
-import re
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +20,9 @@ from mailer import clock, daemon, schedule
 from mailer.demo import returns
 from mailer.demo.feeds import serve_feeds
 from mailer.demo.people import write_people
+from mailer.demo.place import feeds_on_loopback, only_one, settings_for
 from mailer.inbox import serve_inbox
-from mailer.installation import Installation, NotConfigured, listen_address, open_installation
+from mailer.installation import Installation, listen_address, open_installation
 from mailer.issues.compose import compose
 from mailer.issues.model import Issue, IssueState, issues_of, last_slot
 from mailer.issues.release import act_on
@@ -43,20 +42,6 @@ from subscribers.tokens import Purpose, sign
 _ACTOR = "cli:demo"
 #: municipalities the recipients come from
 _MUNICIPALITIES = 12
-_IMPRINT = {
-    "INFOMAIL_SENDER_NAME": '"Geschäftsstelle Musternetzwerk"',
-    "INFOMAIL_SENDER_STREET": '"Musterstraße 1"',
-    "INFOMAIL_SENDER_CITY": '"00000 Musterstadt"',
-    "INFOMAIL_SENDER_REPRESENTED_BY": '"die Leitung der Geschäftsstelle"',
-    "INFOMAIL_SENDER_EMAIL": "geschaeftsstelle@example.org",
-    "INFOMAIL_SENDER_PHONE": '"0000 000000"',
-    "INFOMAIL_SENDER_RESPONSIBLE": '"Erika Muster, Anschrift wie oben"',
-    "INFOMAIL_SENDER_PRIVACY_URL": "https://www.example.org/datenschutz",
-    "INFOMAIL_SENDER_ADDRESS": "infomail@example.org",
-    "INFOMAIL_OPERATOR_ADDRESS": "betrieb@example.org",
-    "INFOMAIL_MESSAGE_ID_DOMAIN": "example.org",
-    "INFOMAIL_RETURN_PATH": "bounce+{token}@example.org",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +65,10 @@ class Account:
 def run(folder: Path, recipients: int, tell: Callable[[str], None]) -> Account:
     """Run the demo in `folder`. Raises NotConfigured when another one runs there."""
     started = time.monotonic()
-    with _only_one(folder):
-        set_up(folder, overrides=_overrides(folder), now=datetime.now(UTC))
+    with only_one(folder):
+        set_up(folder, overrides=settings_for(folder), now=datetime.now(UTC))
         with contextlib.chdir(folder):
-            _feeds_on_loopback(Path("schedule.toml"))
+            feeds_on_loopback(Path("schedule.toml"))
             with open_installation(Settings()) as house:
                 demo = _Demo(house, recipients, tell)
                 issue = asyncio.run(demo.run())
@@ -272,53 +257,6 @@ class _Demo:
             preview=str(preview.absolute()),
             database=str(Path(self.house.database.engine.url.database or "").absolute()),
         )
-
-
-@contextlib.contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".demo.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise NotConfigured(f"{folder}: another demo runs there") from None
-        yield
-
-
-def _overrides(folder: Path) -> dict[str, str]:
-    """The settings of a new demo folder: everything on ports of loopback that are free."""
-    if (folder / ".env").exists():
-        return {}
-    http, lmtp, smtp = _free_ports(3)
-    return _IMPRINT | {
-        "INFOMAIL_PUBLIC_URL": f"http://127.0.0.1:{http}",
-        "INFOMAIL_HTTP_LISTEN": f"127.0.0.1:{http}",
-        "INFOMAIL_LMTP_LISTEN": f"127.0.0.1:{lmtp}",
-        "INFOMAIL_INBOX_LISTEN": f"127.0.0.1:{smtp}",
-        "INFOMAIL_SMTP_URLS": f"smtp://127.0.0.1:{smtp}?starttls=off&connections=4",
-    }
-
-
-def _feeds_on_loopback(plan: Path) -> None:
-    """Turn the feeds' addresses to the demo's own server, once."""
-    text = plan.read_text(encoding="utf-8")
-    if "http://127.0.0.1:" in text:
-        return
-    port = _free_ports(1)[0]
-    plan.write_text(
-        re.sub(
-            r'(?m)^url = "https?://[^/"]+(/[^"]*)?"',
-            lambda match: f'url = "http://127.0.0.1:{port}{match[1] or "/"}"\nallow_private = true',
-            text,
-        ),
-        encoding="utf-8",
-    )
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in sockets]
 
 
 def _now() -> datetime:
