@@ -20,7 +20,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from mailer import clock
 from mailer.inbox import serve_inbox
-from mailer.installation import Installation, NotConfigured, listen_address, open_pool
+from mailer.installation import Installation, listen_on, open_pool
 from mailer.outbox.deliver import Worker, recover
 from mailer.outbox.retry import RetryPolicy
 from mailer.receipts.intake import serve_intake
@@ -81,21 +81,24 @@ async def serve(
 ) -> None:
     """Run these roles together until told to stop."""
     stop = _stop_signal()
+    settings = house.settings
+    # what is wrong with the settings is found before anything runs
+    await open_pool(settings).close()
     async with contextlib.AsyncExitStack() as running:
-        if house.settings.inbox_listen:
-            address = listen_address("INBOX_LISTEN", house.settings.inbox_listen)
-            await running.enter_async_context(serve_inbox(*address))
-        if intake and house.settings.lmtp_listen:
-            address = listen_address("LMTP_LISTEN", house.settings.lmtp_listen)
-            await running.enter_async_context(
-                serve_intake(house.database, house.letterhead.return_path, address, now=_now)
-            )
+        pages = listen_on("HTTP_LISTEN", settings.http_listen) if web else None
+        if settings.inbox_listen:
+            inbox = listen_on("INBOX_LISTEN", settings.inbox_listen)
+            await running.enter_async_context(serve_inbox(inbox))
+        if intake and settings.lmtp_listen:
+            lmtp = listen_on("LMTP_LISTEN", settings.lmtp_listen)
+            taking = serve_intake(house.database, house.letterhead.return_path, lmtp, now=_now)
+            await running.enter_async_context(taking)
+        if pages:
+            await running.enter_async_context(_pages(house, pages, stop))
         if timer:
             await running.enter_async_context(_clock(house))
         if worker:
             await running.enter_async_context(_supervised_worker(stop))
-        if web:
-            await running.enter_async_context(_pages(house, stop))
         await stop.wait()
     log.info("serve.stopped")
 
@@ -110,12 +113,13 @@ async def _clock(house: Installation) -> AsyncIterator[None]:
         "requests": lambda: clock.answer_requests(house, now=_now()),
         "receipts": lambda: clock.read_receipts(house, now=_now()),
     }
+    looking: set[asyncio.Task[None]] = set()
     scheduler = AsyncIOScheduler(timezone=UTC)
     for name, job in jobs.items():
         scheduler.add_job(
             _guarded,
             "interval",
-            args=[name, job],
+            args=[name, job, looking],
             seconds=_EVERY[name],
             next_run_time=_now(),
             # a late look is as good as one in time, and one at a time is enough
@@ -128,25 +132,27 @@ async def _clock(house: Installation) -> AsyncIterator[None]:
         yield
     finally:
         scheduler.shutdown(wait=False)
+        if looking:
+            await asyncio.wait(looking, timeout=_GRACE)
 
 
-async def _guarded(name: str, job: Callable[[], object]) -> None:
+async def _guarded(name: str, job: Callable[[], object], looking: set[asyncio.Task[None]]) -> None:
     """One failed look is written down and does not end the clock."""
+    task = asyncio.current_task()
+    assert task is not None
+    looking.add(task)
     try:
         await asyncio.to_thread(job)
     except Exception:
         log.exception("clock.failed", job=name)
+    finally:
+        looking.discard(task)
 
 
 @contextlib.asynccontextmanager
-async def _pages(house: Installation, stop: asyncio.Event) -> AsyncIterator[None]:
+async def _pages(house: Installation, listening: socket.socket, stop: asyncio.Event) -> AsyncIterator[None]:
     from mailer.web.app import create_app  # a worker needs no pages
 
-    host, port = listen_address("HTTP_LISTEN", house.settings.http_listen)
-    try:
-        listening = socket.create_server((host, port))
-    except OSError as error:
-        raise NotConfigured(f"INFOMAIL_HTTP_LISTEN: {host}:{port}: {error.strerror}") from None
     server = _Pages(
         uvicorn.Config(
             create_app(house.settings, house.database),

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import mailbox
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -23,12 +24,12 @@ class _Filing:
 
 
 @contextlib.asynccontextmanager
-async def serve_inbox(host: str, port: int, folder: Path = Path("inbox")) -> AsyncIterator[None]:
-    """Listen for SMTP on host and port, and file into `folder`, until the block ends."""
+async def serve_inbox(listening: socket.socket, folder: Path = Path("inbox")) -> AsyncIterator[None]:
+    """Take SMTP on a listening socket and file into `folder` until the block ends."""
     filing = _Filing(folder)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: SMTP(filing, enable_SMTPUTF8=True, ident="Infomail inbox", loop=loop), host, port
+        lambda: SMTP(filing, enable_SMTPUTF8=True, ident="Infomail inbox", loop=loop), sock=listening
     )
     try:
         yield

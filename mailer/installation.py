@@ -5,6 +5,7 @@ The edge (cli, daemon, web) opens it once; everything below is handed the parts 
 
 import base64
 import binascii
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -117,12 +118,16 @@ def tls_context(settings: Settings) -> ssl.SSLContext:
     return context
 
 
-def listen_address(name: str, value: str) -> tuple[str, int]:
-    """HOST:PORT of a setting as a pair. Raises NotConfigured."""
+def listen_on(name: str, value: str) -> socket.socket:
+    """A socket that listens on the HOST:PORT of a setting. Raises NotConfigured."""
     host, _, port = value.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise NotConfigured(f"INFOMAIL_{name}: expected HOST:PORT, got {value!r}")
-    return host.strip("[]"), int(port)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), int(port)), family=family)
+    except OSError as error:
+        raise NotConfigured(f"INFOMAIL_{name}: {value}: {error.strerror}") from None
 
 
 def _letterhead(settings: Settings) -> Letterhead:

@@ -22,7 +22,7 @@ from mailer.demo.feeds import serve_feeds
 from mailer.demo.people import write_people
 from mailer.demo.place import feeds_on_loopback, only_one, settings_for
 from mailer.inbox import serve_inbox
-from mailer.installation import Installation, listen_address, open_installation
+from mailer.installation import Installation, listen_on, open_installation
 from mailer.issues.compose import compose
 from mailer.issues.model import Issue, IssueState, issues_of, last_slot
 from mailer.issues.release import act_on
@@ -89,11 +89,11 @@ class _Demo:
         """Returns the id of the issue that was released by hand."""
         settings = self.house.settings
         async with (
-            serve_inbox(*listen_address("INBOX_LISTEN", settings.inbox_listen)),
+            serve_inbox(listen_on("INBOX_LISTEN", settings.inbox_listen)),
             serve_intake(
                 self.house.database,
                 self.house.letterhead.return_path,
-                listen_address("LMTP_LISTEN", settings.lmtp_listen),
+                listen_on("LMTP_LISTEN", settings.lmtp_listen),
                 now=_now,
             ),
         ):
@@ -166,9 +166,9 @@ class _Demo:
         """A bounce, a complaint and an unsubscribe, of people who have not answered yet."""
         settings = self.house.settings
         mails = returns.arrived(Path("inbox"), self._first_message_ids(issue_id, 3))
-        lmtp = listen_address("LMTP_LISTEN", settings.lmtp_listen)
+        host, _, port = settings.lmtp_listen.rpartition(":")
         for mail, report in zip(mails, (returns.bounce, returns.complaint), strict=False):
-            await returns.hand_over(mail, report(mail), *lmtp)
+            await returns.hand_over(mail, report(mail), host, int(port))
         if len(mails) > 2:
             async with self._pages() as address:
                 await returns.unsubscribe(mails[2], settings.public_url, address)

@@ -7,6 +7,7 @@ it then. Only addresses of our return path are taken (no open relay).
 import asyncio
 import contextlib
 import hashlib
+import socket
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
@@ -35,14 +36,14 @@ def take(session: Session, raw: bytes, *, recipient: str, sender: str, now: date
 
 @contextlib.asynccontextmanager
 async def serve_intake(
-    database: Database, return_path: ReturnPath, listen: tuple[str, int], *, now: Callable[[], datetime]
+    database: Database, return_path: ReturnPath, listening: socket.socket, *, now: Callable[[], datetime]
 ) -> AsyncIterator[None]:
-    """Listen for LMTP on this host and port until the block ends."""
+    """Take LMTP on a listening socket until the block ends."""
     taking = _Taking(database, return_path, now)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
         lambda: LMTP(taking, data_size_limit=_LARGEST, enable_SMTPUTF8=True, ident="Infomail", loop=loop),
-        *listen,
+        sock=listening,
     )
     try:
         yield
