@@ -57,6 +57,8 @@ class Sink:
     refuse: dict[str, str] = field(default_factory=dict)
     #: raw mails by recipient
     mails: dict[str, list[bytes]] = field(default_factory=dict)
+    #: envelope sender of the last mail by recipient
+    senders: dict[str, str] = field(default_factory=dict)
 
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
@@ -73,6 +75,7 @@ class Sink:
             log.write(message_id + b" " + envelope.rcpt_tos[0].encode() + b"\n")
             log.flush()
             os.fsync(log.fileno())
+        self.senders[envelope.rcpt_tos[0]] = envelope.mail_from or ""
         self.mails.setdefault(envelope.rcpt_tos[0], []).append(content)
         return "250 2.0.0 OK"
 
