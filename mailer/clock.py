@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from mailer import schedule
 from mailer.feeds import refresh as feeds
@@ -17,7 +19,7 @@ from mailer.installation import Installation
 from mailer.issues.compose import compose
 from mailer.issues.model import Issue, IssueState, entries_of, issues_of, last_slot
 from mailer.issues.release import act_on, is_approved
-from mailer.issues.workflow import Act
+from mailer.issues.workflow import Act, IllegalMove
 from mailer.notices.write import Desk, write_notices
 from mailer.outbox.freeze import EditionMissing, freeze, queue_notices
 from mailer.receipts.apply import apply_receipts
@@ -26,6 +28,8 @@ from mailer.render.editions import render_editions
 from mailer.render.preflight import imprint_gaps
 from subscribers.audience import audience_keys, lists_of_newsletter
 from subscribers.model import MailingList
+
+log = structlog.get_logger()
 
 #: people may come onto a list while its issue is rendered: so often it is rendered anew
 _RENDERINGS = 5
@@ -77,7 +81,10 @@ def compose_due(
     composed = []
     for newsletter in house.plan.newsletters.values() if newsletters is None else newsletters:
         while planned := _next_due(house, newsletter, now):
-            composed.append(_compose(house, newsletter, planned, now))
+            try:
+                composed.append(_compose(house, newsletter, planned, now))
+            except IntegrityError:
+                continue  # another clock was first, and the key (newsletter, slot) is taken
     return composed
 
 
@@ -113,7 +120,13 @@ def start_due(house: Installation, *, now: datetime) -> list[int]:
     for issue in approved:
         newsletter = house.plan.newsletters.get(issue.newsletter)
         if newsletter and issue.send_at <= now <= issue.send_at + newsletter.late:
-            start(house, issue.id, actor="clock", now=now)
+            try:
+                start(house, issue.id, actor="clock", now=now)
+            except IllegalMove:
+                continue  # another clock was first
+            except NotReady as reason:
+                log.warning("issue.not_started", issue=issue.id, reason=str(reason))
+                continue
             started.append(issue.id)
     return started
 

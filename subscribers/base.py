@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, DateTime, Enum, Integer, MetaData
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 
@@ -70,6 +71,13 @@ class Handle(TypeDecorator[int]):
 def new_handle() -> int:
     """A fresh handle: 64 random bits."""
     return secrets.randbits(64)
+
+
+def insert_into(session: Session, table: type["Base"]) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that can say ON CONFLICT, which both engines know and SQLAlchemy spells for each."""
+    if session.get_bind().dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
 
 
 #: Row ids: BIGINT, but INTEGER on SQLite, which numbers rows by itself only under that name.

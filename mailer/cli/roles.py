@@ -37,6 +37,7 @@ def clock(
     if not once:
         _serve(web=False, intake=False, worker=False)
         return
+    write_logs()
     with open_house() as house:
         timing.sync_feeds(house)
         done = asyncio.run(timing.tick(house, now=now()))

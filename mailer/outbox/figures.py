@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from mailer.outbox.model import OPEN, Figure
+from subscribers.base import insert_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,7 @@ def add(session: Session, worker: str, changes: Iterable[tuple[Count, int]]) -> 
     ]
     if not rows:
         return
-    dialect = {"sqlite": sqlite, "postgresql": postgresql}[session.get_bind().dialect.name]
-    statement = dialect.insert(Figure)
+    statement = insert_into(session, Figure)
     session.execute(
         statement.on_conflict_do_update(
             index_elements=[

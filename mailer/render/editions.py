@@ -24,6 +24,7 @@ from mailer.render.model import Edition
 from mailer.render.sanitize import excerpt, plain_text
 from mailer.render.template import environment
 from subscribers.audience import AudienceKey
+from subscribers.base import insert_into
 from subscribers.model import FormOfAddress, MailingList, Municipality
 from subscribers.salutation import salutation
 from subscribers.tokens import Keys, Purpose, sign
@@ -75,8 +76,10 @@ def render_editions(
             signing=signing,
         )
         with database.write() as session:
-            session.add(
-                Edition(
+            # a second clock may have rendered the same one meanwhile: the first stays
+            session.execute(
+                insert_into(session, Edition)
+                .values(
                     issue_id=issue_id,
                     digest=digest,
                     language=key.language,
@@ -86,6 +89,7 @@ def render_editions(
                     message=rendered.message,
                     created_at=now,
                 )
+                .on_conflict_do_nothing(index_elements=["issue_id", "digest"])
             )
     return len(wanted.keys() - known)
 
