@@ -97,18 +97,25 @@ class Worker:
             while not sending.done():
                 await self._settle_group(sending)
         finally:
-            await self._settle_taken()
+            # if settling failed: what is under way is dropped now, not when the process ends
+            sending.cancel()
+            await asyncio.wait({sending})
+        await self._settle_taken()
         await sending
         # everything in it is in the database by now
         self._journal.clear()
         return 0.0
 
     async def close(self) -> None:
-        """Let go of connections and journal; what is unsent stays for the next worker."""
+        """Let go of connections and journal; what is unsent stays for the next worker.
+
+        After a failure to settle, the journal is all that tells what was accepted: then it stays,
+        and so do the rows, until the next start has replayed it.
+        """
         await self.pool.close()
-        self._journal.close()
-        with self.database.write() as session:
-            release(session, worker=self.name, actor=self.name)
+        if self._journal.close():
+            with self.database.write() as session:
+                release(session, worker=self.name, actor=self.name)
 
     def _claim(self) -> list[Claimed]:
         now = self.now()

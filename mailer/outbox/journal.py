@@ -58,10 +58,13 @@ class Journal:
         """Forget all records: the database has them."""
         os.ftruncate(self._file, 0)
 
-    def close(self) -> None:
-        """End the worker's life in good order."""
-        self.path.unlink(missing_ok=True)
+    def close(self) -> bool:
+        """End the worker's life. Returns whether the database had everything; else the next start replays."""
+        is_settled = os.fstat(self._file).st_size == 0
+        if is_settled:
+            self.path.unlink(missing_ok=True)
         os.close(self._file)
+        return is_settled
 
 
 @contextlib.contextmanager

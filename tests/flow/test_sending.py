@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
 
 from mailer import clock, daemon
 from mailer.installation import Installation
@@ -190,6 +191,28 @@ def test_a_pause_stops_and_a_resume_goes_on(house: Installation, sink: Sink) -> 
         act_on(session, session.get_one(Issue, issue), Act.RESUME, actor="user:1", now=NOW)
     asyncio.run(daemon.drain(house))
     assert sink.accepted() == dict.fromkeys(people, 1)
+
+
+def test_a_database_that_refuses_to_settle_doubles_nobody(house: Installation, sink: Sink) -> None:
+    """As a disk that fills up while mails are accepted: the journal knows what the database does not."""
+    people = enrol(house, 250)
+    started(house)
+    with house.database.write() as session:
+        session.connection().exec_driver_sql(
+            "CREATE TRIGGER full BEFORE UPDATE ON deliveries WHEN NEW.state = 'sent' "
+            "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        )
+    with pytest.raises(DBAPIError, match="full"):
+        asyncio.run(daemon.drain(house))
+    assert sink.accepted()
+    with house.database.write() as session:
+        session.connection().exec_driver_sql("DROP TRIGGER full")
+    asyncio.run(daemon.drain(house))
+    accepted = sink.accepted()
+    assert set(accepted) == set(people)
+    # what was in flight on the two connections when the first group failed
+    assert sum(accepted.values()) - 250 <= 2
+    assert states(house) == {"sent": 250}
 
 
 def test_a_worker_killed_in_the_middle_loses_nobody_and_doubles_at_most_what_was_in_flight(

@@ -36,7 +36,8 @@ def written(folder: Path, records: list[Accepted]) -> bytes:
         journal.append(record)
     journal.sync()
     content = journal.path.read_bytes()
-    journal.close()
+    journal.clear()
+    assert journal.close()
     return content
 
 
@@ -111,5 +112,6 @@ def test_clearing_forgets_what_the_database_has(tmp_path: Path) -> None:
     assert journal.path.read_bytes() == b""
     journal.append(Accepted(2, 1, AT, "r:25", "250 ok"))
     assert journal.path.read_bytes().count(b"\n") == 1
-    journal.close()
-    assert not journal.path.exists()
+    # not everything is in the database: the file stays for the next start
+    assert not journal.close()
+    assert journal.path.exists()
