@@ -22,8 +22,8 @@ from mailer.cli.surroundings import (
 )
 from mailer.cli.tables import print_table
 from mailer.installation import Installation, open_pool
-from mailer.issues.compose import NoSuchList, compose
-from mailer.issues.model import Issue, entries_of
+from mailer.issues.compose import NoSuchList, NotADraft, compose, update
+from mailer.issues.model import Issue, IssueState, entries_of, issues_of
 from mailer.issues.release import act_on
 from mailer.issues.workflow import Act, IllegalMove
 from mailer.outbox import figures
@@ -47,6 +47,9 @@ def compose_(
     slot: str = typer.Option(
         None, help="Nominal time of its slot, ISO 8601. Without: an issue outside the plan."
     ),
+    later: bool = typer.Option(
+        False, "--update", help="Append to the draft (of the slot, else the newest) what came since."
+    ),
 ) -> None:
     """Choose what is new and print the id of the issue. A slot that has an issue gives that one."""
     with open_house() as house:
@@ -57,8 +60,12 @@ def compose_(
         at = _instant(slot, house) if slot else now()
         try:
             with house.database.write() as session:
-                issue = compose(session, planned, slot=at, send_at=at, special=slot is None, now=now())
-        except NoSuchList as error:
+                issue = _newest_draft(session, newsletter) if later and not slot else None
+                if issue is None:
+                    issue = compose(session, planned, slot=at, send_at=at, special=slot is None, now=now())
+                if later:
+                    update(session, issue, planned)
+        except (NoSuchList, NotADraft) as error:
             raise Refused(str(error)) from None
     typer.echo(issue.id)
 
@@ -206,6 +213,11 @@ def _act(issue_id: int, act: Act, who: str | None) -> None:
         if act is Act.CANCEL:
             cancel_open(session, issue.id, actor=actor(who), now=now())
         typer.echo(f"issue {issue_id} is {issue.state}")
+
+
+def _newest_draft(session: Session, newsletter: str) -> Issue | None:
+    drafts = issues_of(session, [IssueState.DRAFT])
+    return next((issue for issue in reversed(drafts) if issue.newsletter == newsletter), None)
 
 
 def _found(session: Session, issue_id: int) -> Issue:

@@ -1,5 +1,6 @@
 """From items to an issue: one number of a newsletter, chosen and numbered."""
 
+from collections import Counter
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -7,13 +8,17 @@ from sqlalchemy.orm import Session
 
 from mailer.feeds.model import Feed, Item
 from mailer.issues.choose import Chosen, choose
-from mailer.issues.model import Entry, EntryState, Issue, IssueState
+from mailer.issues.model import Entry, EntryState, Issue, IssueState, entries_of
 from mailer.issues.workflow import Act, next_state
 from mailer.schedule import Newsletter
 from subscribers.model import MailingList
 
 #: titles that the preheader names
 _TEASERS = 3
+
+
+class NotADraft(Exception):
+    """The issue is not open to more items."""
 
 
 class NoSuchList(Exception):
@@ -72,6 +77,26 @@ def compose(
         issue.state = next_state(issue.state, Act.CANCEL)
     session.flush()
     return issue
+
+
+def update(session: Session, issue: Issue, newsletter: Newsletter) -> int:
+    """Append to a draft what came since it was composed; nothing in it is touched. Returns how many.
+
+    Raises NotADraft: what is reviewed or released does not change by itself.
+    """
+    if issue.state is not IssueState.DRAFT:
+        raise NotADraft(f"issue {issue.id} is {issue.state}; only a draft takes more items")
+    placed = Counter(entry.section_position for entry in entries_of(session, issue))
+    sources = {feed.key: feed.title for feed in session.scalars(select(Feed))}
+    appended = 0
+    for section in _chosen(session, newsletter, issue.slot, issue.send_at):
+        there = placed[section.place]
+        room = max(newsletter.sections[section.place].max - there, 0)
+        for position, item in enumerate(section.items[:room], start=there):
+            session.add(_entry(issue, newsletter, section.place, position, item, sources[item.feed_key]))
+            appended += 1
+    session.flush()
+    return appended
 
 
 def _chosen(session: Session, newsletter: Newsletter, slot: datetime, at: datetime) -> list[Chosen]:
