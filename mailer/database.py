@@ -16,6 +16,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 import mailer.receipts.model  # noqa: F401  the last noun of the river: with it every table is known
@@ -26,7 +27,10 @@ _BUSY_TIMEOUT = 30
 
 
 class Database:
-    """One database: SQLite (WAL, synchronous=FULL) or PostgreSQL, by its SQLAlchemy URL."""
+    """One database: SQLite (WAL, synchronous=FULL) or PostgreSQL, by its SQLAlchemy URL.
+
+    Raises sqlalchemy.exc.ArgumentError where the URL is none of the two.
+    """
 
     def __init__(self, url: str, *, ca_bundle: str = "") -> None:
         self.engine = _engine(url, ca_bundle)
@@ -54,7 +58,9 @@ class Database:
 def _engine(url: str, ca_bundle: str) -> Engine:
     # parameters are hidden, since errors are logged and parameters are addresses
     parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
+    if parsed.drivername not in ("sqlite", "postgresql+psycopg"):
+        raise ArgumentError(f"no such engine here: {parsed.drivername}")
+    if parsed.drivername == "sqlite":
         engine = create_engine(parsed, connect_args={"timeout": _BUSY_TIMEOUT}, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

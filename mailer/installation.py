@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from sqlalchemy.exc import ArgumentError
+
 from mailer.database import Database, is_current
 from mailer.feeds.fetch import Policy
 from mailer.links import Links
@@ -54,13 +56,23 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
 @contextmanager
 def open_database(settings: Settings) -> Iterator[Database]:
     """The database of the settings, with the newest schema. Raises NotConfigured."""
-    database = Database(settings.database_url.get_secret_value(), ca_bundle=str(settings.ca_bundle or ""))
+    database = connect(settings)
     try:
         if not is_current(database):
             raise NotConfigured("the database has not the newest schema: run `infomail db upgrade`")
         yield database
     finally:
         database.close()
+
+
+def connect(settings: Settings) -> Database:
+    """The database of the settings, whatever its schema. Raises NotConfigured."""
+    try:
+        return Database(settings.database_url.get_secret_value(), ca_bundle=str(settings.ca_bundle or ""))
+    except ArgumentError:
+        raise NotConfigured(
+            "INFOMAIL_DATABASE_URL: expected sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
+        ) from None
 
 
 def load_plan(settings: Settings) -> Plan:

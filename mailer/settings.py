@@ -3,9 +3,11 @@
 Read once at the edge (cli, daemon, web); everything else receives values.
 """
 
+import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -78,3 +80,24 @@ class Settings(BaseSettings):
     sender_phone: str = Field("", description="Imprint: telephone")
     sender_responsible: str = Field("", description="Imprint: responsible for the content (§ 18 MStV)")
     sender_privacy_url: str = Field("", description="Link to the privacy notice")
+
+    @field_validator("public_url", "http_proxy")
+    @classmethod
+    def _is_web_address(cls, value: str) -> str:
+        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+            raise ValueError("expected http://HOST or https://HOST")
+        return value
+
+    @field_validator("sender_address", "operator_address", "sender_email")
+    @classmethod
+    def _is_mail_address(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[^@\s<>,\"]+@[^@\s<>,\"]+", value):
+            raise ValueError("expected an e-mail address")
+        return value
+
+    @field_validator("hello_name", "message_id_domain")
+    @classmethod
+    def _is_host_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]", value):
+            raise ValueError("expected the name of a host")
+        return value

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from mailer.database import Database, upgrade
-from mailer.installation import load_plan
+from mailer.database import upgrade
+from mailer.installation import connect, load_plan
 from mailer.schedule import Plan
 from mailer.settings import Settings
 from mailer.shipped import shipped
@@ -45,7 +45,7 @@ def set_up(folder: Path, *, overrides: Mapping[str, str], now: datetime) -> list
             made.append("templates/")
         settings = Settings()
         plan = load_plan(settings)
-        database = Database(settings.database_url.get_secret_value())
+        database = connect(settings)
         upgrade(database)
         with database.write() as session:
             if import_register(session, settings.register_path or shipped("register") / "nrw").added:

@@ -82,3 +82,6 @@ def main() -> None:
         # the reader of our output had enough
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        print(f"infomail: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)

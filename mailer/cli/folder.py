@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from mailer.cli import Refused
 from mailer.cli.surroundings import JSON, now, open_house, print_json, read_settings
 from mailer.cli.tables import print_table
-from mailer.database import Database, upgrade
-from mailer.installation import NotConfigured, load_plan, open_pool, signing_keys, suppression_key
+from mailer.database import upgrade
+from mailer.installation import NotConfigured, connect, load_plan, open_pool, signing_keys, suppression_key
 from mailer.render.preflight import imprint_gaps
 from mailer.settings import Settings
 from mailer.setup import set_up
@@ -83,9 +83,11 @@ def config(as_json: bool = JSON) -> None:
 @db.command("upgrade")
 def upgrade_() -> None:
     """Bring the database to the newest schema."""
-    settings = read_settings()
-    with contextlib.closing(Database(settings.database_url.get_secret_value())) as database:
-        upgrade(database)
+    try:
+        with contextlib.closing(connect(read_settings())) as database:
+            upgrade(database)
+    except NotConfigured as problem:
+        raise Refused(str(problem)) from None
 
 
 def demo(

@@ -26,7 +26,7 @@ def read_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "INFOMAIL_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise Refused(f"{name}: {first['msg']}") from None
+        raise Refused(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
 @contextmanager

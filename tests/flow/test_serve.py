@@ -146,6 +146,11 @@ def test_a_killed_serve_leaves_no_worker_behind(
         ("INFOMAIL_HTTP_LISTEN", "nowhere", "INFOMAIL_HTTP_LISTEN: expected HOST:PORT, got 'nowhere'"),
         ("INFOMAIL_SMTP_URLS", "http://x", "INFOMAIL_SMTP_URLS: "),
         ("INFOMAIL_RETURN_PATH", "nobody", "INFOMAIL_RETURN_PATH: expected"),
+        ("INFOMAIL_PUBLIC_URL", "nonsense", "INFOMAIL_PUBLIC_URL: expected http://HOST or https://HOST"),
+        ("INFOMAIL_SENDER_ADDRESS", "a@b\r\nBcc: x", "INFOMAIL_SENDER_ADDRESS: expected an e-mail address"),
+        ("INFOMAIL_HELLO_NAME", "a b", "INFOMAIL_HELLO_NAME: expected the name of a host"),
+        ("INFOMAIL_DATABASE_URL", "mysql://x/y", "INFOMAIL_DATABASE_URL: expected sqlite:///FILE"),
+        ("INFOMAIL_DATABASE_URL", "nonsense", "INFOMAIL_DATABASE_URL: expected sqlite:///FILE"),
     ],
 )
 def test_a_wrong_setting_is_named_and_nothing_starts(
