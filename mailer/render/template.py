@@ -10,28 +10,36 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
+from gettext import NullTranslations
 from itertools import islice
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import FileSystemLoader, StrictUndefined, Template, nodes
-from jinja2.exceptions import SecurityError, TemplateSyntaxError
+from jinja2 import FileSystemLoader, StrictUndefined, Template, nodes, pass_context
+from jinja2.exceptions import SecurityError, TemplateError, TemplateRuntimeError
 from jinja2.ext import InternationalizationExtension
 from jinja2.filters import do_default
 from jinja2.runtime import Context, Undefined, markup_join
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
-from jinja2.visitor import NodeTransformer
 from markupsafe import Markup, escape
 
+from mailer.render.bounds import (
+    CHARACTERS,
+    CHARGED,
+    CONCATENATED,
+    COUNTED,
+    SINGLE,
+    SOURCE,
+    STEPS,
+    Bounds,
+    Budget,
+    TooMuch,
+)
 from mailer.render.dates import long_date, when
 from mailer.render.sanitize import plain_text
 from mailer.translations import translations
-
-
-class TooMuch(SecurityError):
-    """A template makes more, or takes more steps, than any mail needs."""
 
 
 def environment(folders: Sequence[Path], language: str, *, zone: ZoneInfo) -> "Environment":
@@ -39,8 +47,9 @@ def environment(folders: Sequence[Path], language: str, *, zone: ZoneInfo) -> "E
 
     `.mjml` and `.html` are escaped, `.txt` is not; a name that is not in the context is an error.
     Filters of our own: `longdate` and `when(ends)`, both in `zone`; for text parts `plaintext` of
-    HTML, `paragraphs`, `wrapped(lead)` and `underlined(mark, lead)`. What a template must not do raises
-    jinja2.exceptions.SecurityError. One thread uses an environment at a time.
+    HTML, `paragraphs`, `wrapped(lead)` and `underlined(mark, lead)`. Every mistake of a template
+    raises jinja2.exceptions.TemplateError, what it must not do its SecurityError. One thread uses an
+    environment at a time.
     """
     env = Environment(
         loader=FileSystemLoader(list(folders)),
@@ -50,23 +59,27 @@ def environment(folders: Sequence[Path], language: str, *, zone: ZoneInfo) -> "E
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    catalogue = translations(language)
-    env.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
-        _only_names(catalogue.gettext), _only_names(catalogue.ngettext), newstyle=True
-    )
+    env.translate_with(translations(language))
     env.filters["longdate"] = partial(long_date, language=language, zone=zone)
     env.filters["when"] = partial(when, language=language, zone=zone)
     return env
 
 
-#: passes of loops and calls in one rendering
-_STEPS = 50_000
-#: characters one rendering makes; mails beyond a tenth of that are cut by Gmail
-_CHARACTERS = 1_000_000
 _LONGEST_RANGE = 1_000
 _COLUMNS = 72
 _LONGEST_LEAD = 8
 _INCLUDE = 100  # steps that including another template counts for
+#: what Python raises where a template asks for something senseless
+_MISTAKES = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
 
 _ON_TEXT = {"upper", "lower", "strip", "startswith", "endswith"}
 _ON_ROWS = {"items", "keys", "values", "get"}
@@ -79,17 +92,23 @@ class _Rendering(Template):
     def render(self, *args: Any, **kwargs: Any) -> str:
         env = self.environment
         assert isinstance(env, Environment)
-        env.steps, env.characters = _STEPS, _CHARACTERS
         pieces: list[str] = []
         length = 0
+        env.budget.begin()
         try:
             for piece in self.root_render_func(self.new_context(dict(*args, **kwargs))):
                 length += len(piece)
-                if length > _CHARACTERS:
+                if length > CHARACTERS:
                     raise TooMuch("the template writes too much")
                 pieces.append(piece)
+        except TemplateError:
+            raise
         except RecursionError as problem:
             raise TooMuch("the template calls itself too often") from problem
+        except _MISTAKES as problem:
+            raise TemplateRuntimeError(f"{type(problem).__name__}: {problem}") from problem
+        finally:
+            env.budget.end()
         return "".join(pieces)
 
 
@@ -101,12 +120,8 @@ class Environment(ImmutableSandboxedEnvironment):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(finalize=self._weighed, **options)
-        self.steps, self.characters = _STEPS, _CHARACTERS
-        self.globals = {
-            **{name: value for name, value in self.globals.items() if "gettext" in name or name == "_"},
-            "range": self._range,
-            "namespace": Namespace,
-        }
+        self.budget = Budget()
+        self.globals = {"range": self._range, "namespace": Namespace}
         self.filters = {
             "default": do_default,
             "d": do_default,
@@ -126,9 +141,26 @@ class Environment(ImmutableSandboxedEnvironment):
             "count": len,
             "first": lambda rows: next(iter(rows)),
             "join": self._join,
-            "counted": self._counted,
-            "concatenated": self._concatenated,
+            COUNTED: self._counted,
+            CONCATENATED: self._concatenated,
+            CHARGED: self.budget.charged,
+            SINGLE: _single,
         }
+
+    def translate_with(self, catalogue: NullTranslations) -> None:
+        """Texts from `catalogue`, with names filled in, and no more than that of what `%` can do."""
+        # unlike Jinja's own, these weigh what is filled in
+        self.newstyle_gettext = True
+
+        @pass_context
+        def gettext(context: Context, message: str, /, **values: Any) -> str:
+            return self._filled(context, catalogue.gettext(message), values)
+
+        @pass_context
+        def ngettext(context: Context, one: str, many: str, number: int, /, **values: Any) -> str:
+            return self._filled(context, catalogue.ngettext(one, many, number), {"num": number} | values)
+
+        self.globals |= {"gettext": gettext, "_": gettext, "ngettext": ngettext}
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """As in Jinja's sandbox, and of plain values only what is cheap."""
@@ -157,31 +189,30 @@ class Environment(ImmutableSandboxedEnvironment):
         return result
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805  Jinja's own signature
-        """Every call counts."""
-        __self._count(1)
-        return super().call(__context, __obj, *args, **kwargs)
+        """Every call counts, and so does the text it makes."""
+        __self.budget.count(1)
+        made = super().call(__context, __obj, *args, **kwargs)
+        return __self.budget.charged(made) if isinstance(made, str) else made
 
     def get_template(self, *args: Any, **kwargs: Any) -> Template:
         """Every include counts, and more."""
-        self._count(_INCLUDE)
-        return super().get_template(*args, **kwargs)
+        self.budget.count(_INCLUDE)
+        try:
+            return super().get_template(*args, **kwargs)
+        except (RecursionError, SyntaxError) as problem:
+            raise TooMuch("the template is nested too deeply") from problem
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        if len(source) > SOURCE:
+            raise TooMuch(f"a template has at most {SOURCE} characters")
         tree = super()._parse(source, name, filename)
-        _Bounds(name).visit(tree)
+        Bounds(name).visit(tree)
         return tree
-
-    def _count(self, steps: int) -> None:
-        self.steps -= steps
-        if self.steps < 0:
-            raise TooMuch("the template takes too many steps")
 
     def _weighed(self, value: Any) -> Any:
         if not isinstance(value, _PLAIN) and not hasattr(value, "__html__"):
             raise SecurityError(f"a template cannot write a {type(value).__name__}")
-        self.characters -= len(value) if isinstance(value, str) else 30
-        if self.characters < 0:
-            raise TooMuch("the template writes too much")
+        self.budget.charge(len(value) if isinstance(value, str) else 30)
         return value
 
     def _of_text(self, work: Callable[[str], str]) -> Callable[[Any], str]:
@@ -199,14 +230,13 @@ class Environment(ImmutableSandboxedEnvironment):
 
     def _counted(self, rows: Iterable[Any], weight: int) -> list[Any]:
         """The rows of a loop, each paid for beforehand with what the loop writes by itself."""
-        found = list(islice(rows, _STEPS + 1))
-        self._count(len(found))
-        self.characters -= weight * len(found)
-        if self.characters < 0:
-            raise TooMuch("the template writes too much")
+        found = list(islice(rows, STEPS + 1))
+        self.budget.count(len(found))
+        self.budget.charge(weight * len(found))
         return found
 
     def _join(self, rows: Iterable[Any], between: str = "") -> str:
+        between = self._as_text(between)
         texts = [
             piece for row in self._counted(rows, len(between)) for piece in (between, self._as_text(row))
         ]
@@ -215,37 +245,17 @@ class Environment(ImmutableSandboxedEnvironment):
     def _underlined(self, value: Any, mark: str = "-", lead: str = "") -> str:
         text = _wrapped(self._as_text(value), self._as_text(lead))
         longest = max(len(line) for line in text.split("\n"))
-        return f"{text}\n{mark[:1] * min(longest, _COLUMNS)}"
+        return f"{text}\n{self._as_text(mark)[:1] * min(longest, _COLUMNS)}"
+
+    def _filled(self, context: Context, message: str, values: dict[str, Any]) -> str:
+        if "%" in _FORMAT.sub("", message):
+            raise SecurityError("a text to translate holds %, but no name")
+        texts = {name: self._as_text(value) for name, value in values.items()}
+        self.budget.charge(sum(len(texts[name]) for name in _NAMED.findall(message)))
+        return (Markup(message) if context.eval_ctx.autoescape else message) % texts  # noqa: S704  a text of ours
 
     def _concatenated(self, values: Iterable[Any]) -> str:
         return markup_join([self._as_text(value) for value in values])
-
-
-class _Bounds(NodeTransformer):
-    """Writes the counting into a template: round the rows of each loop, and round each `~`."""
-
-    def __init__(self, name: str | None) -> None:
-        self.name = name
-
-    def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802  Jinja's name
-        if node.recursive:
-            raise TemplateSyntaxError("loops cannot be recursive here", node.lineno, self.name)
-        self.generic_visit(node)
-        weight = sum(len(data.data) for data in node.find_all(nodes.TemplateData))
-        node.iter = _filtered(node.iter, "counted", [nodes.Const(weight)])
-        return node
-
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Filter:  # noqa: N802  Jinja's name
-        self.generic_visit(node)
-        return _filtered(nodes.List(node.nodes, lineno=node.lineno), "concatenated", [])
-
-
-def _filtered(node: nodes.Node, name: str, arguments: list[nodes.Node]) -> nodes.Filter:
-    filtered = nodes.Filter(node, name, arguments, [], None, None)
-    filtered.set_lineno(node.lineno)
-    if node.environment is not None:
-        filtered.set_environment(node.environment)
-    return filtered
 
 
 def _wrapped(text: str, lead: str = "") -> str:
@@ -261,16 +271,11 @@ def _wrapped(text: str, lead: str = "") -> str:
     )
 
 
-def _only_names(translate: Callable[..., str]) -> Callable[..., str]:
-    """Translate, and refuse what `%` would do beyond filling in names, such as widths."""
-
-    def translated(*message: Any) -> str:
-        text = translate(*message)
-        if _FORMAT.sub("", text).count("%"):
-            raise SecurityError("a text to translate holds %, but no name")
-        return text
-
-    return translated
+def _single(value: Any) -> Any:
+    if not isinstance(value, _PLAIN):
+        raise SecurityError(f"a literal cannot hold a {type(value).__name__}")
+    return value
 
 
-_FORMAT = re.compile(r"%%|%\([a-z_]+\)s")
+_NAMED = re.compile(r"%\(([a-z_]+)\)s")
+_FORMAT = re.compile(rf"%%|{_NAMED.pattern}")
