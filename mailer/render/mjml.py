@@ -19,7 +19,7 @@ class BadMjml(ValueError):
 
 
 class NotSelfContained(ValueError):
-    """The mail would fetch something from elsewhere when it is read; says what."""
+    """The mail would fetch or run something when it is read; says what."""
 
 
 def compile_mjml(source: str) -> str:
@@ -27,6 +27,8 @@ def compile_mjml(source: str) -> str:
 
     Raises BadMjml and NotSelfContained.
     """
+    # what XML cannot hold (XML 1.0, 2.2) means nothing in a mail either, but comes in by pasting
+    source = _NO_CHARACTERS.sub("", source)
     _check(source)
     # the compiler stumbles over blanks between elements unless a line ends there
     source = _BLANKS.sub(">", source)
@@ -40,6 +42,7 @@ def compile_mjml(source: str) -> str:
     return html
 
 
+_NO_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _BLANKS = re.compile(r">[ \t]+(?=</?mj-)")
 _BOX = {"css-class", "padding", "padding-top", "padding-right", "padding-bottom", "padding-left"}
 _SURFACE = {"background-color", "border", "border-top", "border-bottom", "border-left", "border-radius"}
@@ -160,7 +163,7 @@ def _refuse_remote(html: str) -> None:
 
 
 class _Looker(HTMLParser):
-    """Raises NotSelfContained where reading the mail would fetch something."""
+    """Raises NotSelfContained where reading the mail would fetch or run something."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -171,8 +174,14 @@ class _Looker(HTMLParser):
         if tag in _FETCHING:
             raise NotSelfContained(f"<{tag}>")
         for name, value in attrs:
+            if name == "http-equiv" and (value or "").strip().lower() == "refresh":
+                raise NotSelfContained("<meta http-equiv=refresh>")
             if name in _FETCHED and not (value or "").strip().lower().startswith(("cid:", "data:image/")):
                 raise NotSelfContained(f"<{tag} {name}={value!r}>")
+            if name.startswith("on") or name == "ping":
+                raise NotSelfContained(f"<{tag} {name}>")
+            if name == "href" and not _leads_somewhere(value or ""):
+                raise NotSelfContained(f"<{tag} href={value!r}>")
             if name == "style":
                 _refuse_in_css(value or "")
 
@@ -201,9 +210,22 @@ _FETCHING = {
     "base",
     "v:fill",
     "v:image",
+    "v:imagedata",
+    "svg",
+    "form",
 }
 _FETCHED = {"src", "srcset", "background", "poster", "data", "lowsrc", "dynsrc"}
-_REMOTE_CSS = re.compile(r"@import|@font-face|url\s*\(|image-set\s*\(|expression\s*\(|\\[0-9a-f]", re.I)
+_SCHEMES = {"", "http", "https", "mailto", "tel"}
+_SCHEME = re.compile(r"(?:([a-z][a-z0-9+.-]*):)?")
+_REMOTE_CSS = re.compile(
+    r"@import|@font-face|\b(?:url|src|image|image-set|expression)\s*\(|\\[0-9a-f]|behavior\s*:", re.I
+)
+
+
+def _leads_somewhere(href: str) -> bool:
+    # browsers drop blanks and control characters before they look at the scheme
+    scheme = _SCHEME.match("".join(href.split()).lower())
+    return scheme is not None and (scheme[1] or "") in _SCHEMES
 
 
 def _refuse_in_css(css: str) -> None:

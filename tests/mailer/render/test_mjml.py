@@ -51,9 +51,23 @@ def test_a_mistake_is_told_with_its_line(source: str, complaint: str) -> None:
         page(head="<mj-style>@import url(http://127.0.0.1:9/x.css);</mj-style>"),
         page(head="<mj-style>@font-face { font-family: x; src: url(http://127.0.0.1:9/x) }</mj-style>"),
         page('<mj-raw><table><tr><td background="https://example.org/x.png">x</td></tr></table></mj-raw>'),
+        page('<mj-text><svg><image href="https://example.org/x.png"></image></svg></mj-text>'),
+        page("<mj-text><p style=\"background:src('https://example.org/x')\">x</p></mj-text>"),
+        page("<mj-text><p style=\"background:image('https://example.org/x')\">x</p></mj-text>"),
+        page('<mj-text><p style="behavior:x">x</p></mj-text>'),
+        page('<mj-text color="red;background:url(//example.org/x)">x</mj-text>'),
+        page("<mj-raw><!--[if mso]><v:imagedata o:href='https://example.org/x' /><![endif]--></mj-raw>"),
+        page(head='<mj-raw><meta http-equiv="Refresh" content="0;url=https://example.org/" /></mj-raw>'),
+        page('<mj-text><a href="https://example.org/" ping="https://example.org/p">x</a></mj-text>'),
+        page('<mj-text><form action="https://example.org/"><input name="a" /></form></mj-text>'),
+        page('<mj-text><a href="#a" onclick="x()">x</a></mj-text>'),
+        page('<mj-text><a href="javascript:x()">x</a></mj-text>'),
+        page('<mj-text><a href=" java&#10;script:x()">x</a></mj-text>'),
+        page('<mj-button href="data:text/html,x">x</mj-button>'),
+        page("<mj-raw><script>x()</script></mj-raw>"),
     ],
 )
-def test_what_would_fetch_something_is_refused(source: str) -> None:
+def test_what_would_fetch_or_run_something_is_refused(source: str) -> None:
     with pytest.raises(NotSelfContained):
         compile_mjml(source)
 
@@ -77,3 +91,14 @@ def test_opaque_tokens_and_escaped_links_survive() -> None:
     html = compile_mjml(page('<mj-text><a href="https://example.org/x0aFx?a=1&amp;b=2">x0bFx</a></mj-text>'))
     assert 'href="https://example.org/x0aFx?a=1&amp;b=2"' in html
     assert ">x0bFx<" in html
+
+
+def test_what_xml_cannot_hold_is_left_out() -> None:
+    assert ">abcd\U0001f600<" in compile_mjml(page("<mj-text>a\0b\x0bc\ufffed\ud800\U0001f600</mj-text>"))
+
+
+@pytest.mark.parametrize(
+    "href", ["https://example.org/", "mailto:a@example.org", "tel:+492110", "#anker", "x0aFx"]
+)
+def test_a_link_may_lead_to_pages_addresses_and_places(href: str) -> None:
+    assert f'href="{href}"' in compile_mjml(page(f'<mj-text><a href="{href}">x</a></mj-text>'))

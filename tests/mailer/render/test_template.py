@@ -4,6 +4,7 @@ import time
 import tracemalloc
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,7 +17,7 @@ from tests.mailer.render.payloads import BOMBS, ESCAPES
 
 BERLIN = ZoneInfo("Europe/Berlin")
 _CANARY = "canary-5e0f2a"
-_CONTEXT = {
+_CONTEXT: dict[str, Any] = {
     "rows": [1, 2],
     "day": date(2024, 3, 5),
     "now": datetime(2024, 3, 5, 9, 0, tzinfo=UTC),
