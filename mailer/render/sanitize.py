@@ -104,6 +104,8 @@ def plain_text(html: str, width: int = 72) -> str:
                 break_long_words=False,
                 break_on_hyphens=False,
             )
+        if not written:
+            return
         tight = bool(within) and bool(blocks)
         blocks.append(("\n" if tight else "\n\n" if blocks else "") + "\n".join(written))
         first = False
@@ -138,7 +140,7 @@ def plain_text(html: str, width: int = 72) -> str:
             elif name == "blockquote":
                 quoted += -1 if closes else 1
     end_block()
-    return "".join(blocks)
+    return "".join(blocks).strip("\n")
 
 
 _ALLOWED = {"p", "br", "strong", "em", "ul", "ol", "li", "a", "blockquote"}
@@ -173,6 +175,7 @@ _LONGEST_LINK = 2000
 _LONGEST = 50_000
 
 _MARKUP = re.compile(r"<(?=[A-Za-z/!?])")
+_BLANK = " \xa0\xad\u200b\u200c\u200d\u2060"
 _SPACE = re.compile(r"[ \t\r\n\f\x0b]+")
 _NAME = re.compile(r"/?([A-Za-z][A-Za-z0-9:-]{0,30})")
 _TAG_END = re.compile(r"""(?:[^>"']++|"[^"]*+"|'[^']*+')*+>""")
@@ -281,7 +284,9 @@ class _Writer:
     def text(self, text: str) -> None:
         words = _SPACE.sub(" ", text)
         self.space |= words[:1] == " "
-        if words not in ("", " ") and self.room > 0:
+        # editors of web sites make room by lines of nothing but a no-break space
+        to_be_seen = words.strip(_BLANK) or (words.strip(" ") and self.begun and not self.breaks)
+        if to_be_seen and self.room > 0:
             self._begin()
             self.pieces.append(entities.escape(words.strip(" "), quote=False)[: self.room])
             self.room -= len(self.pieces[-1])

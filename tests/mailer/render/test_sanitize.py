@@ -36,6 +36,9 @@ BASE = "https://example.org/aktuelles/"
         ("<mj-include path='/etc/passwd'/>x<mj-raw>y</mj-raw>", "<p>xy</p>"),
         ("abc\u202edef\0", "<p>abcdef</p>"),
         ("x<!-- y", "<p>x</p>"),
+        ("<p>a</p><p>&nbsp;</p><p>\u200b</p><div>&nbsp; &nbsp;</div><p>b</p>", "<p>a</p><p>b</p>"),
+        ("a<br>&nbsp;<br>b", "<p>a</p><p>b</p>"),
+        ("<b>10</b>&nbsp;<i>Uhr</i>", "<p><strong>10</strong>&nbsp;<em>Uhr</em></p>"),
         ("&#99999999999999;", "<p>\ufffd</p>"),
     ],
 )  # fmt: skip
@@ -75,6 +78,13 @@ def test_plain_text_is_no_wider_than_asked() -> None:
         "<p>" + "Wörter und mehr Wörter " * 40 + "</p><ul><li>" + "noch mehr " * 40 + "</li></ul>", 60
     )
     assert max(map(len, text.splitlines())) <= 60
+
+
+def test_plain_text_begins_and_ends_with_text() -> None:
+    assert (
+        plain_text("<p>&nbsp;</p><ul><li>eins<ul><li>tief</li></ul></li></ul><p>&nbsp;</p>")
+        == "– eins\n  – tief"
+    )
 
 
 class _Balance(HTMLParser):
