@@ -1,12 +1,14 @@
 """The mails as they are shipped."""
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+from babel.messages.extract import extract
+from babel.messages.pofile import read_po
 
 from mailer.shipped import shipped
-from mailer.translations import translations
 from tests.mailer.render.letters import CONFIRM, GOODBYE, LETTERS, SALUTATION, TOKEN, entry, issue, rendered
 
 
@@ -86,8 +88,29 @@ def test_a_mail_in_english_has_no_german_of_ours() -> None:
     assert not re.search("Inhalt|Abmelden|Impressum|Grüßen", text)
 
 
-def test_every_text_of_the_mails_has_its_german() -> None:
-    german = translations("de")
+def test_the_german_of_the_mails_is_complete_and_holds_nothing_else() -> None:
+    with (shipped("locale") / "de/LC_MESSAGES/mail.po").open("rb") as source:
+        german = {
+            _forms(message.id): _forms(message.string or "") for message in read_po(source) if message.id
+        }
+    assert german.keys() == set(_texts_of_the_mails())
+    for english, said in german.items():
+        assert all(said), english
+        assert _names(said) == _names(english)
+        assert not re.search('[“”"]', "".join(said)), "»...« are the quotation marks of the house"
+
+
+def _texts_of_the_mails() -> Iterator[tuple[str, ...]]:
     for path in (shipped("templates") / "mail").rglob("*.*"):
-        for message in re.findall(r'\b_\("([^"]+)"', path.read_text(encoding="utf-8")):
-            assert german.gettext(message) != message, f"{path.name}: {message}"
+        with path.open("rb") as template:
+            for _, message, _, _ in extract("jinja2.ext:babel_extract", template):
+                yield _forms(message)
+
+
+def _forms(message: str | Sequence[str]) -> tuple[str, ...]:
+    """A text in its only form, or in singular and plural."""
+    return (message,) if isinstance(message, str) else tuple(message)
+
+
+def _names(forms: tuple[str, ...]) -> set[str]:
+    return {name for form in forms for name in re.findall(r"%\((\w+)\)s", form)}
