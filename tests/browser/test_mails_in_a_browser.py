@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.mailer.render.letters import LETTERS, rendered
+from tests.mailer.render.letters import HARD, LETTERS, rendered
 from tests.services.require import require
 
 _QUIET = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --no-first-run"
@@ -29,10 +29,20 @@ def browser_for_mails() -> Iterator[Browser]:
 def test_a_mail_is_accessible_fits_and_fetches_nothing(
     browser_for_mails: Browser, kind: str, scheme: str, width: int
 ) -> None:
-    page = browser_for_mails.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
+    look_at(browser_for_mails, rendered(kind, LETTERS[kind])[1], scheme, width)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("case", HARD)
+def test_an_issue_that_is_hard_to_set_is_too(browser_for_mails: Browser, case: str, scheme: str) -> None:
+    look_at(browser_for_mails, rendered("issue", HARD[case])[1], scheme, 320)
+
+
+def look_at(browser: Browser, html: str, scheme: str, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
     fetched: list[str] = []
     page.on("request", lambda request: fetched.append(request.url))
-    page.set_content(rendered(kind, LETTERS[kind])[1])
+    page.set_content(html)
     found = Axe().run(page, options={"resultTypes": ["violations"], "rules": _OF_THE_PAGE_AROUND})
     widest = page.evaluate("document.documentElement.scrollWidth")
     page.close()

@@ -114,8 +114,30 @@ GOODBYE = ANYBODY | {
     "salutation": "Sehr geehrte Frau Dr. Beispiel,",
     "language": "de",
 }
+_WORD = "Rechtsschutzversicherungsgesellschaftenvorstandsvorsitzendenwechselankündigungsschreiben"
+#: what does not break by itself, wherever a feed may put it
+_LONG = entry(
+    1,
+    title=_WORD,
+    url=f"https://example.org/{_WORD * 9}",
+    source=_WORD,
+    location=_WORD,
+    summary=Markup(
+        clean_html(
+            f"<p>{_WORD} <a href='https://example.org/'>https://example.org/{'abc' * 60}</a></p>"
+            f"<ul><li>{_WORD}</li></ul><blockquote>{_WORD}</blockquote><ol><li>{_WORD}</li></ol>"
+        )
+    ),
+)
 #: kind of mail -> a context for it
 LETTERS: dict[str, dict[str, Any]] = {"issue": issue(8), "confirm": CONFIRM, "goodbye": GOODBYE}
+#: issues that are hard to set
+HARD: dict[str, dict[str, Any]] = {
+    "nothing": issue(0),
+    "much": issue(25),
+    "long words": issue(0, sections=[{"title": _WORD, "anchor": "s0", "entries": [_LONG, entry(2)]}]),
+    "one region, in English": issue(2, language="en", municipality={"name": "Musterstadt"}),
+}
 
 
 def rendered(kind: str, context: dict[str, Any]) -> tuple[str, str, str]:
