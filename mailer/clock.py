@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import structlog
+from jinja2 import TemplateError
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
@@ -25,6 +26,7 @@ from mailer.outbox.freeze import EditionMissing, freeze, queue_notices
 from mailer.receipts.apply import apply_receipts
 from mailer.render.choose import Chooser
 from mailer.render.editions import render_editions
+from mailer.render.mjml import BadMjml, NotSelfContained
 from mailer.render.preflight import imprint_gaps
 from subscribers.audience import audience_keys, lists_of_newsletter
 from subscribers.model import MailingList
@@ -140,7 +142,10 @@ def start(house: Installation, issue_id: int, *, actor: str, now: datetime) -> i
     if gaps:
         raise NotReady(f"the imprint is not complete (§ 5 DDG): set {', '.join(gaps)}")
     for _ in range(_RENDERINGS):
-        _render(house, issue_id, now)
+        try:
+            _render(house, issue_id, now)
+        except (TemplateError, BadMjml, NotSelfContained) as problem:
+            raise NotReady(f"its template: {problem}") from problem
         try:
             return _freeze(house, issue_id, actor, now)
         except EditionMissing:

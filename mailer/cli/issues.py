@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from jinja2 import TemplateError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -31,6 +32,7 @@ from mailer.outbox.cancel import cancel_open
 from mailer.outbox.trial import send_trial
 from mailer.render.choose import Chooser
 from mailer.render.editions import Rendered, render_edition
+from mailer.render.mjml import BadMjml, NotSelfContained
 from mailer.smtp import Outcome, Result
 from subscribers.addresses import BadAddress, normalise
 from subscribers.audience import AudienceKey
@@ -251,16 +253,19 @@ def _rendered(house: Installation, issue_id: int, key: AudienceKey, *, trial: bo
     if trial:
         issue.subject = f"[Test] {issue.subject}"  # of this copy: the session is over
     chooser = Chooser(issue, entries, {key.list_key: mailing_list})
-    return render_edition(
-        issue,
-        chooser.visible(key),
-        mailing_list,
-        digest=chooser.digest(key),
-        language=key.language,
-        municipality="",
-        letterhead=house.letterhead,
-        signing=house.signing,
-    )
+    try:
+        return render_edition(
+            issue,
+            chooser.visible(key),
+            mailing_list,
+            digest=chooser.digest(key),
+            language=key.language,
+            municipality="",
+            letterhead=house.letterhead,
+            signing=house.signing,
+        )
+    except (TemplateError, BadMjml, NotSelfContained) as problem:
+        raise Refused(f"issue {issue_id}: its template: {problem}") from None
 
 
 def _instant(text: str, house: Installation) -> datetime:

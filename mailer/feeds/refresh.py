@@ -10,9 +10,11 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from html import unescape
 from textwrap import shorten
 from urllib.parse import urlsplit
 
+import nh3
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
@@ -21,7 +23,7 @@ from mailer.database import Database
 from mailer.feeds.fetch import Fetched, FetchProblem, NotModified, Policy, fetch
 from mailer.feeds.model import Feed, FeedState, Item
 from mailer.feeds.parse import NotAFeed, ParsedFeed, ParsedItem, parse
-from mailer.render.sanitize import clean_html, plain_text
+from mailer.render.sanitize import clean_html
 
 #: fetches under way at once
 _CONCURRENT = 8
@@ -163,7 +165,7 @@ def _upsert_items(
     new = changed = 0
     for parsed in items:
         summary = clean_html(parsed.summary, base_url=parsed.url or base_url)
-        title = parsed.title or shorten(plain_text(summary), _TITLE, placeholder=" …")
+        title = parsed.title or shorten(unescape(nh3.clean(summary, tags=set())), _TITLE, placeholder=" …")
         if not title:
             continue  # nothing a reader could see
         digest = _digest(title, summary, parsed)

@@ -141,11 +141,18 @@ def test_scripts_never_reach_the_table_and_an_item_without_a_title_gets_one(
     database: Database, site: Site
 ) -> None:
     evil = "<p onclick='x()'>Hallo<script>alert(1)</script><img src=https://tracker.example.net/x></p>"
-    site.offer("/f", rss(entry(1, text=evil), entry(2, title="", text="<p>Nur Text</p>"), entry(3, "", "")))
+    site.offer(
+        "/f",
+        rss(
+            entry(1, text=evil),
+            entry(2, title="", text='<p>Nur <a href="https://www.example.org/x">Text</a> &amp; mehr</p>'),
+            entry(3, "", ""),
+        ),
+    )
     fetch_all(database, plan_of(site, "/f"))
     with database.read() as session:
         items = session.scalars(select(Item).order_by(Item.id)).all()
-    assert [item.title for item in items] == ["Titel", "Nur Text"]
+    assert [item.title for item in items] == ["Titel", "Nur Text & mehr"]
     assert items[0].summary == "<p>Hallo</p>"
 
 

@@ -207,3 +207,12 @@ def test_what_is_refused_is_one_line_on_stderr_and_exit_code_1(folder: Path) -> 
         if code == 1:
             assert answer.stderr == "infomail: there is no issue 99: see `infomail issues list`\n"
             assert answer.stdout == ""
+
+
+def test_a_broken_template_of_ones_own_is_named(folder: Path) -> None:
+    own = folder / "templates" / "mail" / "issue"
+    own.mkdir(parents=True)
+    (own / "body.txt").write_text("{{ issue.nonsense }}")
+    issue = said("issues", "compose", "infomail").strip()
+    with pytest.raises(Refused, match=r"its template: .*nonsense"):
+        call("issues", "preview", issue)
