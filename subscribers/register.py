@@ -5,6 +5,7 @@ Nothing here knows a state: keys are text, and places are their prefixes.
 """
 
 import csv
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -25,29 +26,31 @@ class BadRegister(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """How many rows are new and how many differ from what was on record. Nothing is ever deleted."""
+    """How many rows are new, differ from what was on record, or say the same. Nothing is ever deleted."""
 
     added: int
     changed: int
+    unchanged: int
+
+    def __add__(self, other: "Imported") -> "Imported":
+        return Imported(
+            self.added + other.added, self.changed + other.changed, self.unchanged + other.unchanged
+        )
 
 
 def import_register(session: Session, folder: Path) -> Imported:
     """Bring the register up to the files of a folder (or one CSV of municipalities). Raises BadRegister."""
     bodies = folder / "municipalities.csv" if folder.is_dir() else folder
-    added, changed = _import_bodies(session, bodies)
+    done = _import_bodies(session, bodies)
     members = folder / "members.csv"
-    if members.exists():
-        more, other = _import_members(session, members)
-        added, changed = added + more, changed + other
-    return Imported(added, changed)
+    return done + _import_members(session, members) if members.exists() else done
 
 
-def current(on: date) -> Select[str, MembershipState]:
-    """Selects key and state of each body's membership on a day: the latest of its dated steps holds."""
+def current(on: date) -> Select[Membership]:
+    """Selects the step of each body's membership that holds on a day: the latest dated one."""
     latest = (
         select(
-            Membership.ags,
-            Membership.state,
+            Membership.id,
             func.row_number()
             .over(
                 partition_by=Membership.ags,
@@ -59,12 +62,15 @@ def current(on: date) -> Select[str, MembershipState]:
         .where(or_(Membership.since.is_(None), Membership.since <= on))
         .subquery()
     )
-    return select(latest.c.ags, latest.c.state).where(latest.c.step == latest.c.steps)
+    return (
+        select(Membership).join(latest, latest.c.id == Membership.id).where(latest.c.step == latest.c.steps)
+    )
 
 
 def members(session: Session, on: date) -> list[str]:
     """The keys of the network's members on a day, in order."""
-    return sorted(ags for ags, state in session.execute(current(on)) if state is MembershipState.MEMBER)
+    query = current(on).where(Membership.state == MembershipState.MEMBER).order_by(Membership.ags)
+    return [step.ags for step in session.scalars(query)]
 
 
 def named(session: Session, name: str) -> Municipality | None:
@@ -72,9 +78,9 @@ def named(session: Session, name: str) -> Municipality | None:
 
     A municipality is preferred to a district of the same name.
     """
-    found = session.scalars(
-        select(Municipality).where(func.lower(Municipality.name) == name.strip().lower())
-    ).all()
+    wanted = _folded(name)
+    # compared here: SQLite's lower() knows ASCII only
+    found = [body for body in session.scalars(select(Municipality)) if _folded(body.name) == wanted]
     if len(found) > 1:
         found = [body for body in found if body.district] or found
     return found[0] if len(found) == 1 else None
@@ -85,30 +91,38 @@ def all_names(session: Session) -> list[str]:
     return list(session.scalars(select(Municipality.name).distinct().order_by(Municipality.name)))
 
 
-def _import_bodies(session: Session, path: Path) -> tuple[int, int]:
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name.strip()).casefold()
+
+
+def _import_bodies(session: Session, path: Path) -> Imported:
     known = {body.ags: body for body in session.scalars(select(Municipality))}
+    seen: set[str] = set()
     added = changed = 0
     for line, row in _rows(path, _BODIES):
         if not _is_key(row["ags"]) or not row["name"]:
             raise BadRegister(
                 f"{path.name}:{line}: expected a key of digits (or with a letter first), and a name"
             )
+        if row["ags"] in seen:
+            raise BadRegister(f"{path.name}:{line}: {row['ags']} stands in the file before")
+        seen.add(row["ags"])
         body = known.get(row["ags"])
         if body is None:
-            known[row["ags"]] = Municipality(**row)
-            session.add(known[row["ags"]])
+            session.add(Municipality(**row))
             added += 1
         elif any(getattr(body, column) != row[column] for column in _BODIES):
             for column in _BODIES:
                 setattr(body, column, row[column])
             changed += 1
     session.flush()
-    return added, changed
+    return Imported(added, changed, len(seen) - added - changed)
 
 
-def _import_members(session: Session, path: Path) -> tuple[int, int]:
+def _import_members(session: Session, path: Path) -> Imported:
     known = {(step.ags, step.since, step.state): step for step in session.scalars(select(Membership))}
     bodies = set(session.scalars(select(Municipality.ags)))
+    seen: set[tuple[str, date | None, MembershipState]] = set()
     added = changed = 0
     for line, row in _rows(path, _MEMBERS):
         if row["ags"] not in bodies:
@@ -118,19 +132,20 @@ def _import_members(session: Session, path: Path) -> tuple[int, int]:
             since = date.fromisoformat(row["since"]) if row["since"] else None
         except ValueError as error:
             raise BadRegister(f"{path.name}:{line}: {error}") from None
+        if (row["ags"], since, state) in seen:
+            raise BadRegister(f"{path.name}:{line}: this step of {row['ags']} stands in the file before")
+        seen.add((row["ags"], since, state))
         step = known.get((row["ags"], since, state))
         told = {column: row[column] for column in ("round", "reference", "note")}
         if step is None:
-            step = Membership(ags=row["ags"], state=state, since=since, **told)
-            known[row["ags"], since, state] = step
-            session.add(step)
+            session.add(Membership(ags=row["ags"], state=state, since=since, **told))
             added += 1
         elif any(getattr(step, column) != value for column, value in told.items()):
             for column, value in told.items():
                 setattr(step, column, value)
             changed += 1
     session.flush()
-    return added, changed
+    return Imported(added, changed, len(seen) - added - changed)
 
 
 def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, Mapping[str, str]]]:
@@ -142,7 +157,10 @@ def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, Mapping[s
             if missing:
                 raise BadRegister(f"{path.name}:1: expected the columns {', '.join(columns)}")
             for row in reader:
-                yield reader.line_num, {column: (row[column] or "").strip() for column in columns}
+                cells = {column: (row[column] or "").strip() for column in columns}
+                if not all(cell.isprintable() for cell in cells.values()):
+                    raise BadRegister(f"{path.name}:{reader.line_num}: a control character")
+                yield reader.line_num, cells
     except UnicodeDecodeError:
         raise BadRegister(f"{path.name}: expected UTF-8") from None
     except csv.Error as error:

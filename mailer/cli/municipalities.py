@@ -8,7 +8,7 @@ from sqlalchemy import select
 from mailer.cli import Refused
 from mailer.cli.surroundings import JSON, now, open_database, print_json
 from mailer.cli.tables import print_table
-from subscribers.model import Municipality
+from subscribers.model import MembershipState, Municipality
 from subscribers.register import BadRegister, current, import_register
 
 app = typer.Typer(
@@ -23,7 +23,7 @@ def list_(
 ) -> None:
     """Every body of the register, with its membership if it has one."""
     with open_database() as database, database.read() as session:
-        membership = dict(session.execute(current(now().date())).all())
+        steps = {step.ags: step for step in session.scalars(current(now().date()))}
         bodies = session.scalars(select(Municipality).order_by(Municipality.ags)).all()
     rows = [
         {
@@ -32,15 +32,20 @@ def list_(
             "kind": body.kind,
             "district": body.district,
             "region": body.region,
-            "membership": str(membership.get(body.ags, "")),
+            "membership": step.state.value if step else "",
+            "since": step.since if step else None,
+            "note": step.note if step else "",
         }
         for body in bodies
-        if not members or membership.get(body.ags) == "member"
+        for step in [steps.get(body.ags)]
+        if not members or (step and step.state is MembershipState.MEMBER)
     ]
     if as_json:
         print_json(rows)
     else:
-        print_table(rows, "ags", "name", "kind", "district", "region", "membership")
+        # what is inferred or undated says so wherever members are shown
+        more = ("since", "note") if members else ()
+        print_table(rows, "ags", "name", "kind", "district", "region", "membership", *more)
 
 
 @app.command("import")
@@ -53,4 +58,4 @@ def import_(
             done = import_register(session, path)
         except BadRegister as problem:
             raise Refused(str(problem)) from None
-    typer.echo(f"{done.added} added, {done.changed} changed")
+    typer.echo(f"{done.added} added, {done.changed} changed, {done.unchanged} as before")

@@ -50,6 +50,7 @@ def test_a_second_import_changes_nothing(nrw: Database) -> None:
     with nrw.write() as session:
         done = import_register(session, NRW)
     assert (done.added, done.changed) == (0, 0)
+    assert done.unchanged == 427 + 34
 
 
 def test_the_latest_dated_step_of_a_membership_holds(nrw: Database, tmp_path: Path) -> None:
@@ -69,7 +70,7 @@ def test_the_latest_dated_step_of_a_membership_holds(nrw: Database, tmp_path: Pa
         (date(2024, 5, 1), MembershipState.LEFT),
     ):
         with nrw.read() as session:
-            assert dict(session.execute(current(day)).all())["05111000"] is state
+            assert {step.ags: step.state for step in session.scalars(current(day))}["05111000"] is state
             assert ("05111000" in members(session, day)) == (state is MembershipState.MEMBER)
 
 
@@ -77,6 +78,9 @@ def test_a_name_means_the_municipality_and_not_the_district_of_the_same_name(nrw
     with nrw.read() as session:
         assert named(session, " aachen ") is session.get_one(Municipality, "05334002")
         assert named(session, "Nirgendwo") is None
+        # on SQLite lower() leaves what is not ASCII
+        assert named(session, "ÜBACH-PALENBERG") is session.get_one(Municipality, "05370028")
+        assert named(session, "Mu\u0308nster") is session.get_one(Municipality, "05515000")
         assert "Städteregion Aachen" in all_names(session)
 
 
@@ -99,6 +103,11 @@ def test_a_register_of_another_state_and_of_associations_works_the_same(
         ("ags,name\n05,x\n", "expected the columns ags, name, kind, district, region"),
         ("ags,name,kind,district,region\n5111000,X,,,\n", "municipalities.csv:2: expected a key"),
         ("ags,name,kind,district,region\n05111000,,,,\n", "and a name"),
+        (
+            "ags,name,kind,district,region\n05111000,X,,,\n05111000,Y,,,\n",
+            "csv:3: 05111000 stands in the file",
+        ),
+        ("ags,name,kind,district,region\n05111000,X\0,,,\n", "csv:2: a control character"),
     ],
 )
 def test_what_is_no_register_is_refused_with_its_line(
