@@ -3,6 +3,7 @@
 DIN 5008 and the usage of German authorities: "Sehr geehrte Frau Dr. Meyer," names only the
 highest degree (Prof. before Dr.) and never an engineer's or master's; whoever did not say
 Frau or Herr is greeted by the whole name, and a mailbox without a name by "Guten Tag,".
+In English a degree stands in place of Ms or Mr: "Dear Dr Meyer,".
 """
 
 import re
@@ -17,7 +18,10 @@ _OPENINGS = {
 _NEUTRAL = {"de": "Guten Tag", "en": "Hello"}
 
 #: degrees that are spoken, the highest first
-_SPOKEN = (("Prof.", re.compile(r"\bprof\b", re.I)), ("Dr.", re.compile(r"\bdr\b", re.I)))
+_SPOKEN = (
+    ({"de": "Prof.", "en": "Professor"}, re.compile(r"\bprof(essor(in)?)?\b", re.I)),
+    ({"de": "Dr.", "en": "Dr"}, re.compile(r"\b(dr|doktor(in)?|doctor)\b", re.I)),
+)
 
 
 def salutation(language: str, form: FormOfAddress, title: str, given: str, family: str) -> str:
@@ -25,13 +29,13 @@ def salutation(language: str, form: FormOfAddress, title: str, given: str, famil
     language = language if language in _OPENINGS else "de"
     opening = _OPENINGS[language].get(form)
     if opening and family:
-        return " ".join(part for part in (opening, _spoken(title), family) if part) + ","
+        degree = _spoken(language, title)
+        if degree and language == "en":
+            opening = "Dear"
+        return " ".join(part for part in (opening, degree, family) if part) + ","
     name = " ".join(part for part in (given, family) if part)
     return f"{_NEUTRAL[language]} {name},".replace(" ,", ",")
 
 
-def _spoken(title: str) -> str:
-    for degree, pattern in _SPOKEN:
-        if pattern.search(title):
-            return degree
-    return ""
+def _spoken(language: str, title: str) -> str:
+    return next((degree[language] for degree, pattern in _SPOKEN if pattern.search(title)), "")

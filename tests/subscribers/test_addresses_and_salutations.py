@@ -76,7 +76,11 @@ def test_the_hash_of_an_address_needs_the_key() -> None:
         ("de", FRAU, "", "Erika", "", "Guten Tag Erika,"),  # no family name to greet by
         ("de", NEUTRAL, "Dr.", "Kim", "Muster", "Guten Tag Kim Muster,"),
         ("de", NEUTRAL, "", "", "", "Guten Tag,"),
-        ("en", FRAU, "Dr.", "Erika", "Muster", "Dear Ms Dr. Muster,"),
+        ("en", FRAU, "Dr.", "Erika", "Muster", "Dear Dr Muster,"),
+        ("en", HERR, "Prof. Dr.", "Max", "Muster", "Dear Professor Muster,"),
+        ("en", HERR, "Dipl.-Ing.", "Max", "Muster", "Dear Mr Muster,"),
+        ("de", FRAU, "Professorin", "Erika", "zu Muster", "Sehr geehrte Frau Prof. zu Muster,"),
+        ("de", HERR, "Dr.-Ing.", "Max", "Muster", "Sehr geehrter Herr Dr. Muster,"),
         ("en", NEUTRAL, "", "Kim", "Muster", "Hello Kim Muster,"),
         ("fr", HERR, "", "Max", "Muster", "Sehr geehrter Herr Muster,"),  # a language we do not have
     ],
