@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from mailer.cli import Refused
 from mailer.cli.surroundings import JSON, now, open_database, print_json
 from mailer.cli.tables import print_table
+from subscribers.addresses import BadAddress, normalise
 from subscribers.model import MailingList, Municipality, Subscription, SubscriptionState, Visibility
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Mailing lists.")
@@ -27,6 +28,14 @@ def add(
     """Make a list."""
     if not re.fullmatch(r"[a-z0-9](-?[a-z0-9])*", key):
         raise Refused(f"expected a key of lower-case letters, digits and dashes, got {key!r}")
+    # the title stands in the head of each mail: no line breaks, no controls
+    if not title.strip() or not title.isprintable():
+        raise Refused("expected a title of one line")
+    if reply_to:
+        try:
+            reply_to = normalise(reply_to)
+        except BadAddress as problem:
+            raise Refused(f"--reply-to: {problem}") from None
     with open_database() as database, database.write() as session:
         if session.get(MailingList, key) is not None:
             raise Refused(f"there is a list {key!r} already")
@@ -35,7 +44,7 @@ def add(
         session.add(
             MailingList(
                 key=key,
-                title=title,
+                title=title.strip(),
                 municipality=municipality,
                 follows=follows,
                 reply_to=reply_to,
