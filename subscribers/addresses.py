@@ -23,7 +23,9 @@ def normalise(text: str) -> str:
     Syntax only: no DNS is asked. Internationalised local parts (RFC 6531) are allowed.
     """
     stripped = text.strip()
-    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in stripped):
+    if not stripped.isprintable() and any(
+        unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in stripped
+    ):
         raise BadAddress("a control character stands in it")
     try:
         valid = validate_email(stripped, check_deliverability=False, strict=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from subscribers.addresses import BadAddress, address_hash, domain_of, normalise
@@ -110,15 +110,19 @@ def import_people(
     """Import a file onto a list; `tell` hears of every row. Raises BadFile.
 
     With `strict` nothing is written unless every row is good; with `dry_run` nothing at all.
+    Rows are read once to find the charset, checked and written a chunk at a time: an import that
+    is cut off has written whole chunks, and the same file again goes on where it stopped.
     """
     chunk = _Chunk(list_key, basis, actor, suppression_key, zone, now)
-    if strict and not dry_run:
+    if strict:
         checked = import_people(
             database, path, list_key=list_key, basis=basis, actor=actor,
             suppression_key=suppression_key, zone=zone, now=now, dry_run=True, tell=tell,
         )  # fmt: skip
         if checked.outcomes["refused"]:
             raise BadFile(f"{checked.outcomes['refused']} rows refused: nothing was imported")
+        if dry_run:
+            return checked
         tell = lambda _: None  # noqa: E731  the rows were told of
     report = Report()
     with path.open("rb") as file:
@@ -278,28 +282,20 @@ class _Chunk:
                     select(Subscriber.address, Subscriber.id).where(Subscriber.address.in_(addresses))
                 ).all()
             )
-        subscriptions = []
-        for person in people:
-            subscriber = ids[person.address]
-            state = states.get(subscriber)
-            if state is None:
-                subscriptions.append(
-                    {
-                        "list_key": self.list_key,
-                        "subscriber_id": subscriber,
-                        "state": MOVES[None][Act.APPOINT],
-                        "basis": self.basis,
-                        "since": self.now,
-                    }
-                )
-            else:  # a sign-up that waits for its confirmation
-                waiting = session.scalars(
-                    select(Subscription).where(
-                        Subscription.list_key == self.list_key, Subscription.subscriber_id == subscriber
-                    )
-                ).one()
-                waiting.state, waiting.basis = MOVES[state][Act.APPOINT], self.basis
-                waiting.since = self.now
+        appointed = {"state": MOVES[None][Act.APPOINT], "basis": self.basis, "since": self.now}
+        # who is here and on the list has a sign-up that waits for its confirmation
+        waiting = [ids[person.address] for person in people if ids[person.address] in states]
+        if waiting:
+            session.execute(
+                update(Subscription)
+                .where(Subscription.list_key == self.list_key, Subscription.subscriber_id.in_(waiting))
+                .values(appointed)
+            )
+        subscriptions = [
+            {"list_key": self.list_key, "subscriber_id": ids[person.address], **appointed}
+            for person in people
+            if ids[person.address] not in states
+        ]
         if subscriptions:
             session.execute(insert(Subscription), subscriptions)
         self._give_offices(session, people, ids)

@@ -3,12 +3,14 @@
 import codecs
 import csv
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
-#: bytes of the longest line, and characters of the longest cell
-_LONGEST_LINE = 64 * 1024
-_LONGEST_CELL = 200
+_LONGEST_LINE = 64 * 1024  # bytes
+_LONGEST_CELL = 254  # characters: the longest address, RFC 5321 4.5.3.1.3
+#: a line of nothing else is empty; spreadsheets write such below their last row
+_EMPTY = b' ,;"\t\r\n\v\f'
 #: the quote that an export puts before what a spreadsheet would run
 _EXPORTED = re.compile(r"^'(?=[=+\-@\t\r'])")
 
@@ -30,14 +32,19 @@ def read_rows(
         raise BadFile("the file is empty")
     if len(head) > _LONGEST_LINE or b"\0" in head:
         raise BadFile("the first line is no header of a CSV file")
-    header_text = head.decode(charset)
+    header_text = head.decode(charset, "replace").rstrip("\r\n")
     separator = max(",;\t", key=header_text.count)
-    header = [cell.strip().lower() for cell in next(csv.reader([header_text], delimiter=separator))]
+    try:
+        cells = next(csv.reader([header_text], delimiter=separator, strict=True))
+    except csv.Error as error:
+        # among them the line ends of old Macs, which make one line of the whole file
+        raise BadFile(f"line 1: {error}") from None
+    header = [cell.strip().lower() for cell in cells]
     if required not in header:
         raise BadFile(f"line 1: expected a header with the column {required}, of {', '.join(columns)}")
     unknown = [name for name in header if name not in columns]
     if unknown or len(set(header)) != len(header):
-        wrong = ", ".join(name[:40] or "(none)" for name in unknown[:5]) or "a column twice"
+        wrong = ", ".join(repr(name[:40]) for name in unknown[:5]) or "a column twice"
         raise BadFile(f"line 1: unknown columns: {wrong}; expected {', '.join(columns)}")
     return charset, _cells(file, charset, separator, header, columns)
 
@@ -67,13 +74,17 @@ def _cells(
             yield number, f"longer than {_LONGEST_LINE} bytes"
         elif b"\0" in line:
             yield number, "a NUL byte"
-        elif line.strip():
+        elif line.strip(_EMPTY):
             yield number, _row(line.decode(charset, "replace"), separator, header, columns)
 
 
 def _row(text: str, separator: str, header: list[str], columns: Sequence[str]) -> dict[str, str] | str:
+    if "\N{REPLACEMENT CHARACTER}" in text:
+        return "a character that cannot be read in this charset"
+    # NFC, as addresses are; and no-break spaces, which spreadsheets put into names, become spaces
+    text = unicodedata.normalize("NFC", text.rstrip("\r\n")).replace("\N{NO-BREAK SPACE}", " ")
     try:
-        rows = list(csv.reader([text.rstrip("\r\n")], delimiter=separator, strict=True))
+        rows = list(csv.reader([text], delimiter=separator, strict=True))
     except csv.Error as error:
         return str(error)
     cells = [_EXPORTED.sub("", cell.strip()) for cell in rows[0]]
@@ -81,7 +92,7 @@ def _row(text: str, separator: str, header: list[str], columns: Sequence[str]) -
         return f"{len(cells)} cells, expected {len(header)}"
     if any(len(cell) > _LONGEST_CELL for cell in cells):
         return f"a cell longer than {_LONGEST_CELL} characters"
-    if any(not character.isprintable() for cell in cells for character in cell):
+    if not all(cell.isprintable() for cell in cells):
         return "a control character"
     return dict.fromkeys(columns, "") | dict(zip(header, cells, strict=False))
 

@@ -2,7 +2,7 @@
 
 import tracemalloc
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from mailer.database import Database
 from subscribers.addresses import address_hash
-from subscribers.importing import BadFile, Report, RowReport, import_people
+from subscribers.importing import Report, RowReport, import_people
 from subscribers.model import (
     Basis,
     FormOfAddress,
@@ -26,6 +26,8 @@ from subscribers.model import (
     Suppression,
     SuppressionReason,
 )
+from subscribers.rows import BadFile
+from subscribers.subscribing import admit, await_confirmation, suppress
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 KEY = b"k" * 32
@@ -185,10 +187,15 @@ def test_charset_mark_separator_and_line_end_are_found_out(
         (b"", "empty"),
         (b"\n\n", "empty"),
         (b"name,ags\n", "column email"),
-        (b"email,shoe size\n", "unknown columns: shoe size"),
+        (b"email,shoe size\n", "unknown columns: 'shoe size'"),
         (b"email,email\n", "a column twice"),
         (b"email" + b",x" * 500 + b"\n", "unknown columns"),
         (b"\0\1\2\3", "no header"),
+        (b"email,ags\ra@example.org,05111000\r", "line 1: new-line character"),
+        (b"email,\x81\na@example.org,x\n", "unknown columns"),
+        (b"email,\x1b[2J\n", r"'\\x1b\[2j'"),
+        (b'email,"ags\na@example.org,05111000\n', "line 1: unexpected end of data"),
+        ("email,ags\n".encode("utf-16"), "no header"),
         (b"x" * 200_000, "no header"),
     ],
 )
@@ -210,6 +217,7 @@ def test_a_file_that_is_no_list_of_people_is_refused_in_one_line(
         (b"a@example.org,05111000" + b",x" * 500, "502 cells"),
         (b'"a@example.org,05111000', ""),
         (b"a@example.org\x01,05111000", "control character"),
+        (b"a\x81@example.org,05111000", "cannot be read"),
     ],
 )
 def test_a_hostile_row_is_reported_and_the_rest_goes_in(load: Import, row: bytes, problem: str) -> None:
@@ -241,3 +249,69 @@ def test_what_an_export_wrote_comes_in_as_it_was(load: Import, town: Database) -
     load("email,given,ags\na@example.org,'=1+1,05111000\n")
     with town.read() as session:
         assert session.scalars(select(Subscriber.given)).all() == ["=1+1"]
+
+
+def test_a_no_break_space_is_a_space_and_names_are_kept_composed(load: Import, town: Database) -> None:
+    load("email,title,family,ags\na@example.org,Prof.\u00a0Dr.,Mu\u0308ller,05111000\n")
+    with town.read() as session:
+        person = session.scalars(select(Subscriber)).one()
+    assert (person.title, person.family) == ("Prof. Dr.", "Müller")
+
+
+def test_the_empty_rows_below_a_spreadsheet_are_no_rows(load: Import) -> None:
+    report, _ = load('email;given;ags\na@example.org;Anna;05111000\n;;\n"";"";\n\n', strict=True)
+    assert report.outcomes == {"added": 1}
+
+
+def test_a_sign_up_that_waits_is_active_once_its_owner_is_an_officer(load: Import, town: Database) -> None:
+    with town.write() as session:
+        for name in ("a", "b"):
+            address = f"{name}@example.org"
+            subscriber = admit(session, address=address, suppression_key=KEY, now=NOW - timedelta(days=1))
+            await_confirmation(
+                session, subscriber=subscriber, list_key="netzwerk", now=NOW - timedelta(days=1)
+            )
+    report, _ = load("email,ags\na@example.org,05111000\nnew@example.org,05111000\n")
+    assert report.outcomes == {"added": 2}
+    with town.read() as session:
+        rows = session.execute(
+            select(Subscriber.address, Subscription.state, Subscription.basis, Subscription.since).join(
+                Subscription, Subscription.subscriber_id == Subscriber.id
+            )
+        ).all()
+    assert sorted(rows) == [
+        ("a@example.org", SubscriptionState.ACTIVE, Basis.PUBLIC_TASK, NOW),
+        ("b@example.org", SubscriptionState.PENDING, Basis.CONSENT, NOW - timedelta(days=1)),
+        ("new@example.org", SubscriptionState.ACTIVE, Basis.PUBLIC_TASK, NOW),
+    ]
+
+
+@pytest.mark.parametrize("basis", [Basis.CONSENT, Basis.PUBLIC_TASK])
+@pytest.mark.parametrize("reason", list(SuppressionReason))
+def test_no_import_reaches_a_suppressed_address(
+    load: Import, town: Database, basis: Basis, reason: SuppressionReason
+) -> None:
+    with town.write() as session:
+        suppress(session, address_hash=address_hash(KEY, "a@example.org"), reason=reason, actor="t", now=NOW)
+    report, _ = load("email,ags\nA@example.org,05111000\n", basis=basis)
+    assert report.outcomes == {"suppressed": 1}
+    with town.read() as session:
+        for noun in (Request, Subscriber, Subscription, Office):
+            assert session.scalar(select(func.count()).select_from(noun)) == 0
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_strict_says_of_every_row_what_is_wrong_even_in_a_dry_run(
+    load: Import, town: Database, dry_run: bool
+) -> None:
+    rows: list[RowReport] = []
+    with pytest.raises(BadFile, match="2 rows refused: nothing was imported"):
+        load("email,ags\na@example.org,05111000\nx,\ny,\n", strict=True, dry_run=dry_run, tell=rows.append)
+    assert [row.outcome for row in rows] == ["added", "refused", "refused"]
+
+
+def test_a_duplicate_is_found_across_chunks(load: Import) -> None:
+    lines = [f"p{n}@example.org,05111000" for n in range(1500)]
+    report, rows = load("\n".join(["email,ags", *lines, "P0@example.org,05111000", ""]))
+    assert report.outcomes == {"added": 1500, "duplicate": 1}
+    assert rows[-1].line == 1502
