@@ -2,6 +2,8 @@
 
 import csv
 import enum
+import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +17,7 @@ from mailer.cli import Refused
 from mailer.cli.surroundings import AS, JSON, actor, now, open_database, open_house, print_json
 from mailer.cli.tables import print_table
 from subscribers.addresses import BadAddress, normalise
-from subscribers.importing import COLUMNS, RowReport, import_people
+from subscribers.importing import COLUMNS, Report, RowReport, import_people
 from subscribers.model import Basis, MailingList, Office, Subscriber, Subscription, SubscriptionState
 from subscribers.rows import BadFile
 from subscribers.subscribing import suppressed_for
@@ -45,15 +47,7 @@ def import_(
     who: str = AS,
 ) -> None:
     """Import people from a file, with a report for each row."""
-    rows: list[dict[str, Any]] = []
-
-    def tell(row: RowReport) -> None:
-        told = {"line": row.line, "email": row.address, "outcome": row.outcome, "problem": row.problem}
-        if as_json:
-            rows.append(told)
-        else:
-            print_table([told], "line", "email", "outcome", "problem", heading=False)
-
+    told = _Told(as_json)
     with open_house() as house:
         try:
             report = import_people(
@@ -67,16 +61,14 @@ def import_(
                 now=now(),
                 strict=strict,
                 dry_run=dry_run,
-                tell=tell,
+                tell=told.row,
             )
         except BadFile as problem:
+            told.refusal(problem)
             raise Refused(f"{file}: {problem}") from None
         except OSError as error:
-            raise Refused(f"{file}: {error.strerror}") from None
-    if as_json:
-        print_json({"charset": report.charset, "outcomes": report.outcomes, "rows": rows})
-    else:
-        typer.echo(f"{file.name} ({report.charset}): {report}")
+            raise Refused(f"{file}: {error.strerror or error}") from None
+    told.end(file, report)
 
 
 @app.command()
@@ -123,6 +115,45 @@ def show(address: str = typer.Argument()) -> None:
                 ],
             }
         )
+
+
+class _Told:
+    """The report of an import as it grows, so that a million rows are never held.
+
+    A reader of our output that has enough (`| head`) ends the report, not the import.
+    """
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self._rows = 0
+
+    def row(self, row: RowReport) -> None:
+        told = {"line": row.line, "email": row.address, "outcome": row.outcome, "problem": row.problem}
+        try:
+            if self._as_json:
+                sys.stdout.write(",\n" if self._rows else '{"rows": [\n')
+                sys.stdout.write(json.dumps(told, ensure_ascii=False))
+            else:
+                print_table([told], "line", "email", "outcome", "problem", heading=False)
+        except BrokenPipeError:
+            # nobody reads on: the rest goes nowhere, also what Python flushes at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        self._rows += 1
+
+    def end(self, file: Path, report: Report) -> None:
+        if self._as_json:
+            self._close({"charset": report.charset, "outcomes": report.outcomes})
+        else:
+            typer.echo(f"{file.name} ({report.charset}): {report}")
+
+    def refusal(self, problem: BadFile) -> None:
+        # rows told of already must still read as JSON
+        if self._as_json and self._rows:
+            self._close({"problem": str(problem)})
+
+    def _close(self, sums: dict[str, Any]) -> None:
+        head = "" if self._rows else '{"rows": ['
+        sys.stdout.write(f"{head}], {json.dumps(sums, ensure_ascii=False)[1:]}\n")
 
 
 def _people(session: Session, list_key: str) -> Iterator[tuple[str, ...]]:

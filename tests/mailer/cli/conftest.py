@@ -1,0 +1,53 @@
+"""Commands in a folder of their own, run as `infomail` runs them."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from mailer.cli import main
+from mailer.setup import set_up
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+
+Infomail = Callable[..., Ran]
+
+
+@pytest.fixture(scope="session")
+def ready_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `infomail init` makes, to be copied."""
+    folder = tmp_path_factory.mktemp("ready")
+    set_up(folder, overrides={}, now=datetime.now(UTC))
+    return folder
+
+
+@pytest.fixture
+def folder(ready_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder made ready, and the current one."""
+    shutil.copytree(ready_folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def infomail(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Infomail:
+    """Run a command in `folder`: its exit code, stdout and stderr."""
+
+    def run(*arguments: str) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["infomail", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return Ran(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run
