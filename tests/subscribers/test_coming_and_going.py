@@ -1,0 +1,225 @@
+"""Coming and going: the table of moves, and what the database holds after any sequence of acts."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from mailer.database import Database
+from subscribers.consent import MOVES, Act, IllegalMove, next_state
+from subscribers.model import (
+    Basis,
+    Consent,
+    MailingList,
+    Request,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    Suppression,
+    SuppressionReason,
+    Visibility,
+)
+from subscribers.subscribing import (
+    Wording,
+    admit,
+    await_confirmation,
+    confirm,
+    leave,
+    public_lists,
+    sign_up,
+    subscription_of,
+    suppress,
+    suppressed_for,
+    undo,
+)
+
+NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+KEY = b"k" * 32
+PENDING, ACTIVE, LEFT = SubscriptionState.PENDING, SubscriptionState.ACTIVE, SubscriptionState.UNSUBSCRIBED
+
+
+@pytest.mark.parametrize(
+    ("state", "act", "then"),
+    [
+        (None, Act.SIGN_UP, PENDING), (None, Act.CONFIRM, None), (None, Act.APPOINT, ACTIVE),
+        (None, Act.LEAVE, None), (None, Act.UNDO, None),
+        (PENDING, Act.SIGN_UP, PENDING), (PENDING, Act.CONFIRM, ACTIVE), (PENDING, Act.APPOINT, ACTIVE),
+        (PENDING, Act.LEAVE, LEFT), (PENDING, Act.UNDO, None),
+        (ACTIVE, Act.SIGN_UP, None), (ACTIVE, Act.CONFIRM, ACTIVE), (ACTIVE, Act.APPOINT, ACTIVE),
+        (ACTIVE, Act.LEAVE, LEFT), (ACTIVE, Act.UNDO, None),
+        (LEFT, Act.SIGN_UP, None), (LEFT, Act.CONFIRM, ACTIVE), (LEFT, Act.APPOINT, None),
+        (LEFT, Act.LEAVE, LEFT), (LEFT, Act.UNDO, ACTIVE),
+    ],
+)  # fmt: skip
+def test_each_act_leads_where_the_table_says_or_nowhere(
+    state: SubscriptionState | None, act: Act, then: SubscriptionState | None
+) -> None:
+    if then is None:
+        with pytest.raises(IllegalMove, match=act):
+            next_state(state, act)
+    else:
+        assert next_state(state, act) is then
+
+
+def test_the_table_speaks_of_every_state() -> None:
+    assert set(MOVES) == {None, *SubscriptionState}
+
+
+@given(st.lists(st.sampled_from(Act), max_size=30))
+def test_whoever_left_stays_away_until_an_own_act(acts: list[Act]) -> None:
+    state: SubscriptionState | None = None
+    for act in acts:
+        try:
+            after = next_state(state, act)
+        except IllegalMove:
+            continue
+        if state is LEFT and after is not LEFT:
+            assert act in (Act.CONFIRM, Act.UNDO)
+        if after is ACTIVE and state in (None, PENDING):
+            assert act in (Act.CONFIRM, Act.APPOINT)
+        state = after
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """A session with one list and one person who is not on it."""
+
+    session: Session
+    anna: Subscriber
+
+    @property
+    def subscription(self) -> Subscription | None:
+        return subscription_of(self.session, self.anna, "netzwerk")
+
+    def wait(self) -> bool:
+        return await_confirmation(self.session, subscriber=self.anna, list_key="netzwerk", now=NOW)
+
+    def confirm(self, now: datetime = NOW) -> bool:
+        return confirm(
+            self.session, subscriber=self.anna, list_key="netzwerk", wording=Wording("Ja.", "1"),
+            requested_at=NOW, notice_handle=7, source="link", actor="token:x", now=now,
+        )  # fmt: skip
+
+    def leave(self, through: int | None = None) -> bool:
+        return leave(
+            self.session, subscriber=self.anna, list_key="netzwerk", through=through, source="link",
+            actor="token:x", now=NOW,
+        )  # fmt: skip
+
+    def undo(self) -> bool:
+        return undo(
+            self.session, subscriber=self.anna, list_key="netzwerk", source="link", actor="token:x", now=NOW
+        )
+
+    def evidence(self) -> list[str]:
+        return list(self.session.scalars(select(Consent.act).order_by(Consent.id)))
+
+
+@pytest.fixture
+def founded(either_database: Database) -> Database:
+    with either_database.write() as session:
+        session.add(MailingList(key="netzwerk", title="Netzwerk", created_at=NOW))
+        session.add(
+            MailingList(key="intern", title="Intern", visibility=Visibility.INVITATION, created_at=NOW)
+        )
+        session.flush()
+        admit(session, address="anna@example.org", suppression_key=KEY, now=NOW)
+    return either_database
+
+
+def _in(session: Session) -> Town:
+    return Town(session, session.scalars(select(Subscriber)).one())
+
+
+def test_signing_up_writes_one_request_and_nothing_else(founded: Database) -> None:
+    with founded.write() as session:
+        for address in ("anna@example.org", "new@example.org"):
+            sign_up(session, list_key="netzwerk", address=address, details={}, actor="form", now=NOW)
+    with founded.read() as session:
+        assert [row.address for row in session.scalars(select(Request).order_by(Request.id))] == [
+            "anna@example.org", "new@example.org",
+        ]  # fmt: skip
+        assert session.scalar(select(func.count()).select_from(Subscriber)) == 1
+        assert session.scalar(select(func.count()).select_from(Subscription)) == 0
+
+
+def test_admitting_a_known_address_makes_no_second_person(founded: Database) -> None:
+    with founded.write() as session:
+        known = _in(session).anna
+        assert admit(session, address="anna@example.org", suppression_key=KEY, now=NOW) is known
+
+
+def test_confirming_twice_is_one_consent_with_its_wording(founded: Database) -> None:
+    with founded.write() as session:
+        town = _in(session)
+        assert town.wait()
+        assert town.wait()
+        assert town.confirm(NOW + timedelta(hours=1))
+        assert not town.confirm(NOW + timedelta(hours=2))
+        assert not town.wait()
+        row = session.scalars(select(Consent)).one()
+        assert (row.wording, row.wording_version, row.requested_at, row.at, row.notice_handle) == (
+            "Ja.", "1", NOW, NOW + timedelta(hours=1), 7,
+        )  # fmt: skip
+        assert town.subscription is not None
+        assert (town.subscription.state, town.subscription.basis) == (ACTIVE, Basis.CONSENT)
+
+
+def test_leaving_remembers_the_issue_and_undoing_forgets_it(founded: Database) -> None:
+    with founded.write() as session:
+        town = _in(session)
+        town.wait()
+        town.confirm()
+        assert town.leave(through=2**64 - 1)
+        assert not town.leave(through=1)
+        assert town.subscription is not None
+        assert (town.subscription.state, town.subscription.ended_through) == (LEFT, 2**64 - 1)
+        assert town.undo()
+        assert (town.subscription.state, town.subscription.ended_through) == (ACTIVE, None)
+        assert town.evidence() == ["granted", "withdrawn", "granted"]
+
+
+def test_confirming_lifts_the_bar_of_an_erasure_and_no_other(founded: Database) -> None:
+    with founded.write() as session:
+        town = _in(session)
+        for reason in (SuppressionReason.ERASED, SuppressionReason.COMPLAINT, SuppressionReason.COMPLAINT):
+            suppress(session, address_hash=town.anna.address_hash, reason=reason, actor="t", now=NOW)
+        town.wait()
+        town.confirm()
+    with founded.read() as session:
+        hashed = _in(session).anna.address_hash
+        assert suppressed_for(session, hashed) == {SuppressionReason.COMPLAINT}
+
+
+def test_a_list_by_invitation_is_not_public(founded: Database) -> None:
+    with founded.read() as session:
+        assert [row.key for row in public_lists(session)] == ["netzwerk"]
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(["wait", "confirm", "leave", "undo"]), max_size=12))
+def test_every_change_leaves_evidence_and_nothing_else_does(founded: Database, acts: list[str]) -> None:
+    with founded.write() as session:
+        for noun in (Subscription, Consent, Suppression):
+            session.execute(delete(noun))
+        town = _in(session)
+        for act in acts:
+            before = town.subscription.state if town.subscription else None
+            count = len(town.evidence())
+            try:
+                changed = getattr(town, act)()
+            except IllegalMove:
+                changed = False
+            after = town.subscription.state if town.subscription else None
+            moved = before is not after
+            if act == "wait":
+                assert changed == (before is not ACTIVE)
+                assert not moved or (before, after) == (None, PENDING)
+                assert len(town.evidence()) == count
+            else:
+                assert changed == moved
+                assert len(town.evidence()) == count + moved
