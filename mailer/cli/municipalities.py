@@ -25,25 +25,25 @@ def list_(
     with open_database() as database, database.read() as session:
         steps = {step.ags: step for step in session.scalars(current(now().date()))}
         bodies = session.scalars(select(Municipality).order_by(Municipality.ags)).all()
-    rows = [
-        {
+    rows: list[dict[str, object]] = []
+    for body in bodies:
+        step = steps.get(body.ags)
+        row: dict[str, object] = {
             "ags": body.ags,
             "name": body.name,
             "kind": body.kind,
             "district": body.district,
             "region": body.region,
             "membership": step.state.value if step else "",
-            "since": step.since if step else None,
-            "note": step.note if step else "",
         }
-        for body in bodies
-        for step in [steps.get(body.ags)]
-        if not members or (step and step.state is MembershipState.MEMBER)
-    ]
+        if not members:
+            rows.append(row)
+        elif step and step.state is MembershipState.MEMBER:
+            # what is inferred or undated says so wherever members are shown
+            rows.append(row | {"since": step.since, "note": step.note})
     if as_json:
         print_json(rows)
     else:
-        # what is inferred or undated says so wherever members are shown
         more = ("since", "note") if members else ()
         print_table(rows, "ags", "name", "kind", "district", "region", "membership", *more)
 

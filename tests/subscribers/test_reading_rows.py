@@ -2,7 +2,7 @@
 
 import io
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from subscribers.rows import BadFile, read_rows
@@ -10,6 +10,7 @@ from subscribers.rows import BadFile, read_rows
 COLUMNS = ("email", "given", "ags")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 @example(b"a@example.org;\xc2\xa0;05111000")
 @example(b'";\n"";"\r";\x1b\n')
@@ -23,6 +24,7 @@ def test_whatever_the_bytes_each_row_is_cells_or_a_problem(content: bytes) -> No
             assert all(cell.isprintable() for cell in row.values())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100))
 @example(b"\xef\xbb\xbf")
 @example(b"email,\x1b[31m\n")
