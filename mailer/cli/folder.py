@@ -22,6 +22,11 @@ from subscribers.register import BadRegister
 db = typer.Typer(no_args_is_help=True, add_completion=False, help="The database.")
 
 
+@db.callback()
+def _noun() -> None:
+    """Keeps `upgrade` a verb of its own, though it is the only one."""
+
+
 def init(folder: Path = typer.Argument(Path(), help="The folder to make ready.")) -> None:
     """Make a folder ready: plan, settings with fresh keys, database, register, lists."""
     try:

@@ -13,6 +13,8 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+from mailer.demo.place import only_one
+
 INFOMAIL = [sys.executable, "-m", "mailer"]
 KEYS = {
     "issue", "editions", "recipients", "sent", "failed", "bounced", "complained", "unsubscribed", "seconds",
@@ -143,15 +145,9 @@ def test_another_state_with_another_plan_runs_the_same_way(tmp_path: Path) -> No
 
 def test_two_demos_never_share_a_folder(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
-    first = subprocess.Popen(
-        [*INFOMAIL, "demo", "--dir", folder, "--recipients", "50", "--json"], stdout=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 30
-    while not (folder / ".env").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    second = subprocess.run(
-        [*INFOMAIL, "demo", "--dir", folder, "--json"], capture_output=True, text=True, check=False
-    )
+    with only_one(folder):
+        second = subprocess.run(
+            [*INFOMAIL, "demo", "--dir", folder, "--json"], capture_output=True, text=True, check=False
+        )
     assert second.returncode == 1
     assert second.stderr == f"infomail: {folder}: another demo runs there\n"
-    assert first.wait() == 0

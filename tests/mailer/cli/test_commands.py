@@ -216,3 +216,28 @@ def test_a_broken_template_of_ones_own_is_named(folder: Path) -> None:
     issue = said("issues", "compose", "infomail").strip()
     with pytest.raises(Refused, match=r"its template: .*nonsense"):
         call("issues", "preview", issue)
+
+
+def test_an_empty_database_is_refused_with_what_to_do_and_upgraded_by_it(
+    tmp_path: Path, folder: Path
+) -> None:
+    (folder / "infomail.sqlite").unlink()
+    with pytest.raises(Refused, match="infomail db upgrade"):
+        call("lists", "list")
+    said("db", "upgrade")
+    assert told("lists", "list") == []
+
+
+def test_every_command_says_what_it_does() -> None:
+    for name in (
+        "demo",
+        "db",
+        "feeds",
+        "issues",
+        "subscribers",
+        "lists",
+        "municipalities",
+        "schedule",
+        "receipts",
+    ):
+        assert "Usage: " in said(name, "--help")
