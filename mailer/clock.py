@@ -129,6 +129,10 @@ def start_due(house: Installation, *, now: datetime) -> list[int]:
             except NotReady as reason:
                 log.warning("issue.not_started", issue=issue.id, reason=str(reason))
                 continue
+            except Exception:
+                # one issue that cannot be started must not stop the others
+                log.exception("issue.broken", issue=issue.id)
+                continue
             started.append(issue.id)
     return started
 

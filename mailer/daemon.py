@@ -28,7 +28,7 @@ from mailer.receipts.intake import serve_intake
 log = structlog.get_logger()
 
 #: seconds between two looks for what is due
-_EVERY = {"feeds": 30, "issues": 10, "requests": 1, "receipts": 1}
+_EVERY = {"feeds": 30, "compose": 10, "start": 5, "requests": 1, "receipts": 1}
 #: seconds a worker that died is waited for before the next start, doubled each time up to the last
 _RESTART = (1, 2, 4, 8, 16, 32, 60)
 #: seconds a child is given to finish what it has in flight
@@ -109,7 +109,8 @@ async def _clock(house: Installation) -> AsyncIterator[None]:
     clock.sync_feeds(house)
     jobs: dict[str, Callable[[], object]] = {
         "feeds": lambda: asyncio.run(clock.refresh_feeds(house, now=_now())),
-        "issues": lambda: (clock.compose_due(house, now=_now()), clock.start_due(house, now=_now())),
+        "compose": lambda: clock.compose_due(house, now=_now()),
+        "start": lambda: clock.start_due(house, now=_now()),
         "requests": lambda: clock.answer_requests(house, now=_now()),
         "receipts": lambda: clock.read_receipts(house, now=_now()),
     }

@@ -4,12 +4,11 @@ The edge (cli, daemon, web) opens it once; everything below is handed the parts 
 """
 
 import base64
-import binascii
 import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.exc import ArgumentError
 
@@ -36,7 +35,7 @@ class Installation:
     plan: Plan
     letterhead: Letterhead
     signing: Keys
-    suppression_key: bytes
+    suppression_key: bytes = field(repr=False)
     fetching: Policy
 
 
@@ -69,7 +68,7 @@ def connect(settings: Settings) -> Database:
     """The database of the settings, whatever its schema. Raises NotConfigured."""
     try:
         return Database(settings.database_url.get_secret_value(), ca_bundle=str(settings.ca_bundle or ""))
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise NotConfigured(
             "INFOMAIL_DATABASE_URL: expected sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
         ) from None
@@ -100,7 +99,7 @@ def suppression_key(settings: Settings) -> bytes:
     """The key that addresses are hashed with. Raises NotConfigured."""
     try:
         key = base64.b64decode(settings.suppression_key.get_secret_value(), validate=True)
-    except binascii.Error:
+    except ValueError:
         key = b""
     if len(key) < 32:
         raise NotConfigured("INFOMAIL_SUPPRESSION_KEY: expected BASE64 of 32 bytes or more")

@@ -9,11 +9,13 @@ def write_logs() -> None:
     """Send log lines to stderr. Values are quoted or encoded, so none can forge a line."""
     renderer: structlog.typing.Processor
     if sys.stderr.isatty():
-        renderer = structlog.dev.ConsoleRenderer()
+        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         trace: list[structlog.typing.Processor] = []
     else:
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
-        trace = [structlog.processors.dict_tracebacks]
+        # without the locals of its frames, which hold keys and addresses
+        exceptions = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        trace = [structlog.processors.ExceptionRenderer(exceptions)]
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

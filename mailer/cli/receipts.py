@@ -6,9 +6,9 @@ from pathlib import Path
 import typer
 
 from mailer.cli import Refused
-from mailer.cli.surroundings import JSON, now, open_database, print_json
+from mailer.cli.surroundings import JSON, now, open_house, print_json
 from mailer.cli.tables import print_table
-from mailer.receipts.intake import take
+from mailer.receipts.intake import LARGEST, take
 from mailer.receipts.report import Report, read_report
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Bounces, complaints and the like.")
@@ -52,9 +52,14 @@ def take_(
     """Store a mail given on stdin, for a mail server's pipe."""
     if source != "-":
         raise typer.BadParameter("only - (stdin) is read")
-    raw = sys.stdin.buffer.read()
-    with open_database() as database, database.write() as session:
-        take(session, raw, recipient=recipient, sender=sender, now=now())
+    with open_house() as house:
+        if not house.letterhead.return_path.accepts(recipient):
+            raise Refused(f"{recipient or 'no recipient'}: no such address here")
+        raw = sys.stdin.buffer.read(LARGEST + 1)
+        if len(raw) > LARGEST:
+            raise Refused(f"larger than {LARGEST} bytes")
+        with house.database.write() as session:
+            take(session, raw, recipient=recipient, sender=sender, now=now())
 
 
 def _report(path: Path, report: Report) -> dict[str, object]:

@@ -23,6 +23,8 @@ def read_settings() -> Settings:
     """The settings of the current folder and environment. Raises Refused."""
     try:
         return Settings()
+    except UnicodeDecodeError:
+        raise Refused(".env: not UTF-8") from None
     except ValidationError as error:
         first = error.errors()[0]
         name = "INFOMAIL_" + "_".join(str(part) for part in first["loc"]).upper()

@@ -1,13 +1,14 @@
 """From requests to notices: one mail to one person, rendered once and kept as it goes out."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from email.headerregistry import Address
 from email.utils import format_datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -35,6 +36,8 @@ from subscribers.salutation import salutation
 from subscribers.subscribing import CONFIRM_WITHIN, admit, await_confirmation, suppressed_for
 from subscribers.tokens import Keys, Purpose, sign
 
+log = structlog.get_logger()
+
 #: requests answered in one transaction
 _BATCH = 50
 #: at most one confirmation mail an address in this time
@@ -47,7 +50,7 @@ class Desk:
 
     letterhead: Letterhead
     signing: Keys
-    suppression_key: bytes
+    suppression_key: bytes = field(repr=False)
     zone: ZoneInfo
 
 
@@ -66,10 +69,15 @@ def write_notices(session: Session, desk: Desk, *, now: datetime) -> int:
     ).all()
     for request in requests:
         try:
-            session.add(_ANSWERS[request.kind](session, desk, request, now))
+            with session.begin_nested():
+                session.add(_ANSWERS[request.kind](session, desk, request, now))
             request.state = RequestState.WRITTEN
         except Dropped as reason:
             request.state, request.outcome = RequestState.DROPPED, str(reason)
+        except Exception as error:
+            # one that cannot be written must not stop the others; it stays to be seen
+            request.state, request.outcome = RequestState.DROPPED, f"broken: {type(error).__name__}"
+            log.exception("request.broken", request=request.id)
         session.flush()
     return len(requests)
 

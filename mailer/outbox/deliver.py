@@ -6,6 +6,7 @@ flight at a crash is sent twice, under the same Message-ID.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -30,6 +31,8 @@ from subscribers.tokens import Keys, Purpose, sign
 
 _BATCH = 500
 _LEASE = timedelta(minutes=15)
+#: seconds after which no further mail of a batch is begun; a single one may take the rest of the lease
+_SEND_WITHIN = 300.0
 #: results are settled in groups of this many, or after this many seconds
 _GROUP = 100
 _GROUP_SECONDS = 0.25
@@ -104,6 +107,7 @@ class Worker:
         await sending
         # everything in it is in the database by now
         self._journal.clear()
+        await asyncio.to_thread(self._give_back)
         return 0.0
 
     async def close(self) -> None:
@@ -114,13 +118,17 @@ class Worker:
         """
         await self.pool.close()
         if self._journal.close():
-            with self.database.write() as session:
-                release(session, worker=self.name, actor=self.name)
+            self._give_back()
 
     def _claim(self) -> list[Claimed]:
         now = self.now()
         with self.database.write() as session:
             return claim(session, worker=self.name, limit=_BATCH, lease_until=now + _LEASE, now=now)
+
+    def _give_back(self) -> None:
+        """What the batch had no time for goes back before its lease ends."""
+        with self.database.write() as session:
+            release(session, worker=self.name, actor=self.name)
 
     def _rest(self) -> float:
         with self.database.write() as session:
@@ -143,10 +151,16 @@ class Worker:
             code=result.reply.code if result.reply else 0,
             reply=result.problem or str(result.reply),
             about=result.about.value if result.about else "",
+            enhanced=(result.reply.enhanced if result.reply else None) or "",
         )
-        if result.outcome is Outcome.SENT:
-            self._journal.append(Accepted(tried.delivery, tried.attempt, tried.at, tried.relay, tried.reply))
-        self._results.append(tried)
+        try:
+            if result.outcome is Outcome.SENT:
+                self._journal.append(
+                    Accepted(tried.delivery, tried.attempt, tried.at, tried.relay, tried.reply)
+                )
+        finally:
+            # a full disk ends this batch, but what is known is still settled
+            self._results.append(tried)
         if len(self._results) >= _GROUP:
             self._group_is_full.set()
 
@@ -170,7 +184,14 @@ class Worker:
 
     def _envelopes(self, batch: Sequence[Claimed]) -> Iterator[Envelope]:
         date = format_datetime(self.now()).encode()
+        # by the monotonic clock: nobody may step it, and the lease must not end under way
+        deadline = time.monotonic() + _SEND_WITHIN
         for delivery in batch:
+            if time.monotonic() > deadline:
+                return
+            if delivery.key_id not in self.keys.by_id:
+                self._results.append(self._unsignable(delivery))
+                continue
             bounce = self._sign(Purpose.BOUNCE, delivery)
             yield Envelope(
                 key=delivery,
@@ -179,6 +200,10 @@ class Worker:
                 message=partial(self._fill, delivery, date),
                 envelope_id=bounce,
             )
+
+    def _unsignable(self, delivery: Claimed) -> Tried:
+        reply = f"signing key {delivery.key_id} is missing from INFOMAIL_SECRET_KEYS"
+        return Tried(delivery.id, delivery.attempt, self.now(), "failed", "", 0, reply, "message")
 
     def _fill(self, delivery: Claimed, date: bytes) -> bytes:
         if delivery.message is not None:

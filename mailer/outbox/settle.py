@@ -37,6 +37,13 @@ class Tried:
     code: int
     reply: str
     about: str
+    #: enhanced status code of the reply (RFC 3463), or ""
+    enhanced: str = ""
+
+
+#: a refusal at once that says for certain that nobody reads there; of a bare 550 one cannot tell
+#: whether it means the mailbox or us
+_NO_SUCH_MAILBOX = frozenset({"5.1.1", "5.1.6", "5.1.10", "5.2.1"})
 
 
 def settle(
@@ -70,7 +77,7 @@ def settle(
     session.execute(insert(Attempt), [_attempt(tried) for tried in counted.values()])
     figures.add(session, worker, _changes(open_, rows))
     for tried in counted.values():
-        if tried.outcome == "failed" and tried.about == "mailbox":
+        if tried.outcome == "failed" and tried.enhanced in _NO_SUCH_MAILBOX:
             _suppress(session, open_[tried.delivery].subscriber_id, worker, now)
     return len(counted)
 

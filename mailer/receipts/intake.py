@@ -22,7 +22,7 @@ from mailer.receipts.model import Receipt
 from mailer.receipts.returnpath import ReturnPath
 
 #: bytes of the largest mail taken; a bounce that returns a whole issue is far below
-_LARGEST = 2_000_000
+LARGEST = 2_000_000
 
 
 def take(session: Session, raw: bytes, *, recipient: str, sender: str, now: datetime) -> bool:
@@ -42,7 +42,7 @@ async def serve_intake(
     taking = _Taking(database, return_path, now)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: LMTP(taking, data_size_limit=_LARGEST, enable_SMTPUTF8=True, ident="Infomail", loop=loop),
+        lambda: _Lmtp(taking, data_size_limit=LARGEST, enable_SMTPUTF8=True, ident="Infomail", loop=loop),
         sock=listening,
     )
     try:
@@ -50,6 +50,12 @@ async def serve_intake(
     finally:
         server.close()
         await server.wait_closed()
+
+
+class _Lmtp(LMTP):
+    """Takes lines of any length: what a bounce returns need not keep to 1,000 octets (RFC 5321 4.5.3.1.6)."""
+
+    line_length_limit = LARGEST
 
 
 class _Taking:

@@ -25,6 +25,7 @@ from subscribers.addresses import address_hash
 from subscribers.model import (
     Basis,
     Consent,
+    MailingList,
     Request,
     Subscriber,
     Subscription,
@@ -156,6 +157,28 @@ def test_a_suppressed_address_is_not_written_to_by_a_sign_up(
         pages.post(link, data={"act": "confirm"})
         with house.database.read() as session:
             assert session.scalar(select(func.count()).select_from(Suppression)) == 0
+
+
+def test_a_request_that_cannot_be_written_stops_no_other(
+    house: Installation, pages: TestClient, work: Callable[[], None], sink: Sink
+) -> None:
+    with house.database.write() as session:
+        session.add(MailingList(key="kaputt", title="a\r\nBcc: x@example.net", created_at=datetime.now(UTC)))
+        session.flush()
+        sign_up(
+            session,
+            list_key="kaputt",
+            address="eins@example.org",
+            details={},
+            actor="web",
+            now=datetime.now(UTC),
+        )
+    ask(pages, "zwei@example.org")
+    work()
+    assert sink.accepted() == {"zwei@example.org": 1}
+    with house.database.read() as session:
+        outcomes = session.scalars(select(Request.outcome).order_by(Request.id)).all()
+    assert outcomes == ["broken: ValueError", ""]
 
 
 def test_a_stranger_puts_no_words_into_the_confirmation_mail(

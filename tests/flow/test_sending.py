@@ -143,6 +143,31 @@ def test_a_refused_mailbox_fails_and_is_suppressed_and_the_rest_arrives(
         assert [row.reason for row in session.scalars(select(Suppression))] == [SuppressionReason.HARD]
 
 
+def test_a_relay_that_blocks_us_suppresses_nobody(house: Installation, sink: Sink) -> None:
+    people = enrol(house, 3)
+    sink.refuse = dict.fromkeys(people, "550 Access denied - blocked using a list")
+    started(house)
+    asyncio.run(daemon.drain(house))
+    assert states(house) == {"failed": 3}
+    with house.database.read() as session:
+        assert session.scalars(select(Suppression)).all() == []
+
+
+def test_a_delivery_whose_signing_key_is_gone_fails_by_name_and_stops_no_other(
+    house: Installation, sink: Sink
+) -> None:
+    people = enrol(house, 2)
+    issue = started(house)
+    with house.database.write() as session:
+        session.get_one(Issue, issue).key_id = 9
+    asyncio.run(daemon.drain(house))
+    assert sink.accepted() == {}
+    with house.database.read() as session:
+        replies = session.scalars(select(Delivery.last_reply)).all()
+    assert replies == ["signing key 9 is missing from INFOMAIL_SECRET_KEYS"] * len(people)
+    assert states(house) == {"failed": 2}
+
+
 def test_a_deferred_recipient_waits_and_is_tried_again(house: Installation, sink: Sink) -> None:
     people = enrol(house, 2)
     sink.refuse[people[0]] = "451 4.7.1 greylisted"
