@@ -123,6 +123,17 @@ def test_the_units_start_commands_that_exist() -> None:
             assert set(options) <= set(known), f"{_name(unit)}: {line}"
 
 
+def test_every_event_of_the_log_is_explained() -> None:
+    page = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    events = {
+        event
+        for path in _listed("mailer/*.py", "subscribers/*.py")
+        for event in re.findall(r'\blog\.\w+\(\s*"([a-z_.]+)"', path.read_text(encoding="utf-8"))
+    }
+    assert events
+    assert [event for event in sorted(events) if f"`{event}`" not in page] == []
+
+
 def test_every_decision_says_what_and_why_and_what_else() -> None:
     records = _listed("docs/decisions/*.md")
     numbers = [int(path.name[:4]) for path in records]
