@@ -21,7 +21,8 @@ from mailer.issues.compose import compose
 from mailer.issues.model import Issue, IssueState, entries_of, issues_of, last_slot
 from mailer.issues.release import act_on, is_approved
 from mailer.issues.workflow import Act, IllegalMove
-from mailer.notices.write import Desk, write_notices
+from mailer.notices.letter import Desk
+from mailer.notices.write import write_notices
 from mailer.outbox.freeze import EditionMissing, freeze, queue_notices
 from mailer.receipts.apply import apply_receipts
 from mailer.render.choose import Chooser

@@ -50,6 +50,7 @@ def make_worker(house: Installation) -> Worker:
         keys=house.signing,
         letterhead=house.letterhead,
         now=_now,
+        zone=house.plan.timezone,
     )
 
 

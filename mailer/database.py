@@ -19,7 +19,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
-import mailer.receipts.model  # noqa: F401  the last noun of the river: with it every table is known
+import mailer.receipts.model  # noqa: F401  the last noun of the river: with it and the next every table is known
+import subscribers.chain  # noqa: F401
 from subscribers.base import Base
 
 #: seconds a SQLite writer waits for another one
@@ -92,12 +93,28 @@ def _begin_postgresql(connection: Connection) -> None:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
 
-def upgrade(database: Database) -> None:
-    """Bring the database to the newest schema; an empty one is created."""
+def upgrade(database: Database, to: str = "head") -> None:
+    """Bring the database to the newest schema, or the one numbered `to`; an empty one is created."""
     config = _alembic()
-    with database.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    with database.engine.connect() as connection:
+        is_sqlite = connection.dialect.name == "sqlite"
+        if is_sqlite:
+            # where a table is made anew, dropping the old one must not take what refers to it along
+            _say(connection, "PRAGMA foreign_keys=OFF")
+        with connection.begin():
+            config.attributes["connection"] = connection
+            command.upgrade(config, to)
+            if is_sqlite:
+                lost = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                assert not lost, f"rows refer to nothing: {lost[:3]}"
+        if is_sqlite:
+            _say(connection, "PRAGMA foreign_keys=ON")
+
+
+def _say(connection: Connection, statement: str) -> None:
+    """To the driver itself: SQLAlchemy would begin a transaction, in which SQLite ignores this."""
+    driver: Any = connection.connection.driver_connection
+    driver.execute(statement)
 
 
 def is_current(database: Database) -> bool:

@@ -80,6 +80,25 @@ class Settings(BaseSettings):
     sender_phone: str = Field("", description="Imprint: telephone")
     sender_responsible: str = Field("", description="Imprint: responsible for the content (§ 18 MStV)")
     sender_privacy_url: str = Field("", description="Link to the privacy notice")
+    sender_privacy_version: str = Field(
+        "", description="Version of the privacy notice, such as its date; part of each proof of consent"
+    )
+
+    sign_ups_per_origin: int = Field(
+        30, ge=1, description="Requests an hour that strangers of one IPv4 address or IPv6 /64 may make"
+    )
+    sign_ups_overall: int = Field(1000, ge=1, description="Requests an hour that all strangers may make")
+    record_sign_up_ip: bool = Field(
+        False, description="Whether the IP address a sign-up was confirmed from becomes part of the proof"
+    )
+
+    retention_sign_up_ip: int = Field(7, ge=0, description="Days until recorded IP addresses are erased")
+    retention_requests: int = Field(30, ge=1, description="Days until answered requests lose their address")
+    retention_receipts: int = Field(90, ge=1, description="Days until returned mails are erased")
+    retention_deliveries: int = Field(365, ge=1, description="Days until deliveries lose their address")
+    retention_consent_proof: int = Field(
+        1095, ge=1, description="Days that proof of a withdrawn consent is kept, blocked, before it is erased"
+    )
 
     @field_validator("public_url", "http_proxy")
     @classmethod

@@ -1,6 +1,6 @@
 """Who may receive an issue now: one statement, so that it holds for a million people.
 
-Active on one of the lists, and the address not suppressed for any reason. A person on
+Active on one of the lists and not paused, and the address not suppressed for any reason. A person on
 several of the lists counts once: through the network's list, else the lowest list key.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, case, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, exists, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from subscribers.model import (
@@ -68,11 +68,11 @@ def audience(lists: Sequence[str], today: date) -> Select[int, int, str, str, st
         .outerjoin(offices, offices.c.subscriber_id == Subscriber.id)
         .where(
             Subscription.list_key.in_(lists),
-            Subscription.state == SubscriptionState.ACTIVE,
+            may_receive(Subscription, today),
             ~exists().where(Suppression.address_hash == Subscriber.address_hash),
         )
     )
-    return query.where(_is_preferred(lists)) if len(lists) > 1 else query
+    return query.where(_is_preferred(lists, today)) if len(lists) > 1 else query
 
 
 def audience_keys(session: Session, lists: Sequence[str], today: date) -> dict[AudienceKey, int]:
@@ -83,12 +83,20 @@ def audience_keys(session: Session, lists: Sequence[str], today: date) -> dict[A
     return {AudienceKey(row[0], row[1], row[2], row[3]): row[4] for row in rows}
 
 
-def _is_preferred(lists: Sequence[str]) -> ColumnElement[bool]:
+def may_receive(subscription: type[Subscription], today: date) -> ColumnElement[bool]:
+    """Active, and no pause lasts."""
+    return and_(
+        subscription.state == SubscriptionState.ACTIVE,
+        or_(subscription.paused_until.is_(None), subscription.paused_until <= today),
+    )
+
+
+def _is_preferred(lists: Sequence[str], today: date) -> ColumnElement[bool]:
     other = aliased(Subscription)
     rank = {key: literal(place) for place, key in enumerate(lists)}
     return ~exists().where(
         other.subscriber_id == Subscriber.id,
-        other.state == SubscriptionState.ACTIVE,
+        may_receive(other, today),
         other.list_key.in_(lists),
         case(rank, value=other.list_key) < case(rank, value=Subscription.list_key),
     )

@@ -80,6 +80,8 @@ class MailingList(Base):
     controller: Mapped[str] = mapped_column(Text, default="")
     imprint: Mapped[str] = mapped_column(Text, default="")
     privacy_url: Mapped[str] = mapped_column(Text, default="")
+    #: version of the privacy notice that readers of this list are shown; "" means the operator's
+    privacy_version: Mapped[str] = mapped_column(Text, default="")
     #: key of the newsletter in the schedule that this list follows, or ""
     follows: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(Utc)
@@ -146,6 +148,11 @@ class Office(Base):
     starts: Mapped[date]
     #: last day in office; None while it lasts
     ends: Mapped[date | None]
+    #: when the person said last that this is still right
+    confirmed_at: Mapped[datetime | None] = mapped_column(Utc)
+    #: how often the yearly question was asked since, and when last
+    asked: Mapped[int] = mapped_column(default=0)
+    asked_at: Mapped[datetime | None] = mapped_column(Utc)
 
 
 class SubscriptionState(enum.StrEnum):
@@ -162,6 +169,37 @@ class Basis(enum.StrEnum):
     PRIOR_CONSENT = "prior-consent"
 
 
+class ImportState(enum.StrEnum):
+    HELD = "held"
+    RELEASED = "released"
+    REFUSED = "refused"
+
+
+class Import(Base):
+    """A file of people said to have consented elsewhere. None gets mail until a second person releases it."""
+
+    __tablename__ = "imports"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    list_key: Mapped[str] = mapped_column(ForeignKey(MailingList.key))
+    #: name of the file, and the SHA-256 of its bytes
+    file: Mapped[str] = mapped_column(Text)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    #: when, where and in which words the people consented
+    given_on: Mapped[date]
+    source: Mapped[str] = mapped_column(Text)
+    wording: Mapped[str] = mapped_column(Text, default="")
+    #: a document that proves it, where there is one
+    proof_name: Mapped[str] = mapped_column(Text, default="")
+    proof: Mapped[bytes | None] = mapped_column(LargeBinary)
+    state: Mapped[ImportState] = mapped_column(one_of(ImportState), default=ImportState.HELD)
+    actor: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    #: who released or refused it, and when
+    decided_by: Mapped[str] = mapped_column(Text, default="")
+    decided_at: Mapped[datetime | None] = mapped_column(Utc)
+
+
 class Subscription(Base):
     """A subscriber on a list."""
 
@@ -170,6 +208,7 @@ class Subscription(Base):
         UniqueConstraint("list_key", "subscriber_id"),
         Index(None, "subscriber_id"),
         Index(None, "ended_through"),
+        Index(None, "import_id"),
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
@@ -179,34 +218,12 @@ class Subscription(Base):
     basis: Mapped[Basis] = mapped_column(one_of(Basis))
     #: when it came into its present state
     since: Mapped[datetime] = mapped_column(Utc)
+    #: gets nothing before this day
+    paused_until: Mapped[date | None]
     #: handle of the issue whose link ended it
     ended_through: Mapped[int | None] = mapped_column(Handle)
-
-
-class Consent(Base):
-    """Append-only evidence of what somebody agreed to or took back, in which words, and when.
-
-    Kept apart from the person: it names handles, so it outlives an erased row. The courts
-    want the whole procedure and its wording on record (BGH I ZR 164/09).
-    """
-
-    __tablename__ = "consents"
-    __table_args__ = (Index(None, "subscriber_handle"),)
-
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    subscriber_handle: Mapped[int] = mapped_column(Handle)
-    list_key: Mapped[str] = mapped_column(Text)
-    #: "granted" or "withdrawn"
-    act: Mapped[str] = mapped_column(Text)
-    wording: Mapped[str] = mapped_column(Text, default="")
-    wording_version: Mapped[str] = mapped_column(Text, default="")
-    #: where it was given: the form's URL, a file's name, "link", "mail", ...
-    source: Mapped[str] = mapped_column(Text)
-    requested_at: Mapped[datetime | None] = mapped_column(Utc)
-    at: Mapped[datetime] = mapped_column(Utc)
-    #: handle of the notice (the confirmation mail, kept as sent) that was answered
-    notice_handle: Mapped[int | None] = mapped_column(Handle)
-    actor: Mapped[str] = mapped_column(Text)
+    #: the file that brought it, where prior consent is its basis
+    import_id: Mapped[int | None] = mapped_column(ForeignKey(Import.id))
 
 
 class SuppressionReason(enum.StrEnum):
@@ -228,8 +245,20 @@ class Suppression(Base):
 
 
 class RequestKind(enum.StrEnum):
+    """What somebody wants, or is owed; the kind of mail that answers it has the same name."""
+
+    #: to be on a list
     CONFIRM = "confirm"
+    #: left by a page, and may want to come back
     GOODBYE = "goodbye"
+    #: a fresh link to what is held on her
+    PREFERENCES = "preferences"
+    #: to follow somebody in an office
+    INVITE = "invite"
+    #: to be asked whether an office is still right
+    STILL_RIGHT = "still-right"
+    #: to be told where her data comes from (Art. 14 GDPR)
+    INFORM = "inform"
 
 
 class RequestState(enum.StrEnum):
@@ -248,19 +277,46 @@ class Request(Base):
     __tablename__ = "requests"
     __table_args__ = (
         Index(None, "state"),
+        Index(None, "origin", "created_at"),
+        Index(None, "created_at"),
         CheckConstraint("(address IS NULL) <> (subscriber_id IS NULL)", name="whom"),
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     kind: Mapped[RequestKind] = mapped_column(one_of(RequestKind))
-    list_key: Mapped[str] = mapped_column(ForeignKey(MailingList.key))
+    #: None where it is about no list
+    list_key: Mapped[str | None] = mapped_column(ForeignKey(MailingList.key))
     #: who asks: an address as typed and normalised, or somebody we know
     address: Mapped[str | None] = mapped_column(Text)
     subscriber_id: Mapped[int | None] = mapped_column(ForeignKey(Subscriber.id, ondelete="CASCADE"))
     #: what else the form said: names, municipality, wording version, ...
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    #: keyed hash of the network the request came from, to limit how many come from one; None for our own
+    origin: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     actor: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Utc)
     state: Mapped[RequestState] = mapped_column(one_of(RequestState), default=RequestState.NEW)
-    #: why it was dropped: "known", "suppressed", "one-a-day", ...
+    #: None, or when to try again what could not be written
+    due_at: Mapped[datetime | None] = mapped_column(Utc)
+    #: why it was dropped: "known", "suppressed", "one-a-day", ...; or why it could not be written yet
     outcome: Mapped[str] = mapped_column(Text, default="")
+
+
+class TaskKind(enum.StrEnum):
+    #: somebody says she holds an office that is somebody else's on record
+    SUCCESSOR = "successor"
+
+
+class Task(Base):
+    """Something a person told us that coordinator or staff must look at; nothing is changed by itself."""
+
+    __tablename__ = "tasks"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    kind: Mapped[TaskKind] = mapped_column(one_of(TaskKind))
+    municipality: Mapped[str | None] = mapped_column(ForeignKey(Municipality.ags))
+    #: who said it
+    subscriber_id: Mapped[int] = mapped_column(ForeignKey(Subscriber.id, ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(Utc)
+    done_at: Mapped[datetime | None] = mapped_column(Utc)
+    done_by: Mapped[str] = mapped_column(Text, default="")

@@ -4,17 +4,21 @@ Every function takes the session of the caller's transaction, the `actor` on who
 acts (`token:ID`, `cli:NAME`, `clock`, ...) and `now`.
 """
 
+import hmac
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from subscribers import evidence
 from subscribers.addresses import address_hash, domain_of
+from subscribers.chain import Chain, append
 from subscribers.consent import Act, next_state
+from subscribers.evidence import Evidence
 from subscribers.model import (
     Basis,
-    Consent,
     MailingList,
     Request,
     RequestKind,
@@ -26,25 +30,64 @@ from subscribers.model import (
     Visibility,
 )
 
-#: how long the link of a confirmation mail works
+#: how long the link of a confirmation mail works, and a sign-up waits
 CONFIRM_WITHIN = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
-    """The text somebody agreed to, and which version of it."""
+class Limits:
+    """How many requests strangers may make in a time: from one network, and all together."""
 
-    text: str
-    version: str
+    per_origin: int
+    overall: int
+    within: timedelta = timedelta(hours=1)
 
 
-def sign_up(
-    session: Session, *, list_key: str, address: str, details: dict[str, str], actor: str, now: datetime
+class TooMany(Exception):
+    """More requests than the limits allow. Says nothing about any address."""
+
+
+def origin_of(key: bytes, host: str) -> bytes | None:
+    """A keyed hash of the network of an IP address: the whole of IPv4, the /64 of IPv6; None for no address.
+
+    One line at home has a /64 to itself, so counting single IPv6 addresses would count nothing.
+    """
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    prefix = 64 if isinstance(address, IPv6Address) else 32
+    network = ip_network((address, prefix), strict=False)
+    return hmac.digest(key, b"origin " + str(network).encode(), "sha256")
+
+
+def ask(
+    session: Session,
+    *,
+    kind: RequestKind,
+    list_key: str | None,
+    address: str,
+    details: dict[str, str],
+    origin: bytes | None,
+    limits: Limits,
+    actor: str,
+    now: datetime,
 ) -> None:
-    """Note that somebody asked to be on a list. Writes one Request row, whoever the address belongs to."""
+    """Note that a stranger asked for something. Writes one Request row, whoever the address belongs to.
+
+    Raises TooMany.
+    """
+    recent = select(func.count()).where(Request.created_at > now - limits.within)
+    by_strangers = recent.where(Request.origin.is_not(None))
+    if (session.scalar(by_strangers) or 0) >= limits.overall:
+        raise TooMany
+    if origin and (session.scalar(recent.where(Request.origin == origin)) or 0) >= limits.per_origin:
+        raise TooMany
     session.add(
         Request(
-            kind=RequestKind.CONFIRM, list_key=list_key, address=address, details=details, actor=actor,
+            kind=kind, list_key=list_key, address=address, details=details, origin=origin, actor=actor,
             created_at=now,
         )
     )  # fmt: skip
@@ -73,6 +116,9 @@ def await_confirmation(session: Session, *, subscriber: Subscriber, list_key: st
         return False
     if subscription is None:
         _move(session, subscriber, list_key, Act.SIGN_UP, now, basis=Basis.CONSENT)
+    elif subscription.state is SubscriptionState.PENDING:
+        # asked once more: it waits from now on
+        subscription.since = now
     return True
 
 
@@ -81,10 +127,7 @@ def confirm(
     *,
     subscriber: Subscriber,
     list_key: str,
-    wording: Wording,
-    requested_at: datetime,
-    notice_handle: int,
-    source: str,
+    proof: Evidence,
     actor: str,
     now: datetime,
 ) -> bool:
@@ -101,20 +144,8 @@ def confirm(
             Suppression.reason == SuppressionReason.ERASED,
         )
     )
-    session.add(
-        Consent(
-            subscriber_handle=subscriber.handle,
-            list_key=list_key,
-            act="granted",
-            wording=wording.text,
-            wording_version=wording.version,
-            source=source,
-            requested_at=requested_at,
-            at=now,
-            notice_handle=notice_handle,
-            actor=actor,
-        )
-    )
+    happenings = evidence.granted(list_key, Basis.CONSENT, proof, subscriber.handle)
+    append(session, Chain.CONSENT, list(happenings), actor=actor, at=now)
     return True
 
 
@@ -132,22 +163,66 @@ def leave(
 
     Returns whether that changed anything: a second click does not.
     """
-    subscription = _move(session, subscriber, list_key, Act.LEAVE, now)
-    if subscription is None:
+    left = _move(session, subscriber, list_key, Act.LEAVE, now)
+    if left is None:
         return False
-    subscription.ended_through = through
-    _record(session, subscriber, list_key, "withdrawn", source, actor, now)
+    left.ended_through, left.paused_until = through, None
+    evidence.block(session, subscriber.handle, list_key, now)
+    evidence.record(
+        session, evidence.WITHDRAWN, list_key, source, subject=subscriber.handle, actor=actor, at=now
+    )
     return True
+
+
+def leave_all(
+    session: Session, *, subscriber: Subscriber, through: int | None, source: str, actor: str, now: datetime
+) -> list[str]:
+    """End all subscriptions of a person at once; returns the keys of the lists she was on."""
+    on = subscriptions_of(session, subscriber)
+    return [
+        row.list_key
+        for row in on
+        if row.state is not SubscriptionState.UNSUBSCRIBED
+        and leave(
+            session, subscriber=subscriber, list_key=row.list_key, through=through, source=source,
+            actor=actor, now=now,
+        )
+    ]  # fmt: skip
 
 
 def undo(
     session: Session, *, subscriber: Subscriber, list_key: str, source: str, actor: str, now: datetime
-) -> bool:
-    """Take back leaving, on the basis the subscription had before. Returns whether that changed anything."""
-    if _move(session, subscriber, list_key, Act.UNDO, now) is None:
+) -> list[str]:
+    """Take back leaving, on the basis the subscription had before; with it what was left in the same act.
+
+    Returns the keys of the lists she is on again.
+    """
+    left = subscription_of(session, subscriber, list_key)
+    if left is None or left.state is not SubscriptionState.UNSUBSCRIBED:
+        return []
+    act = (left.since, left.ended_through)
+    together = [
+        row.list_key
+        for row in subscriptions_of(session, subscriber)
+        if row.state is SubscriptionState.UNSUBSCRIBED and (row.since, row.ended_through) == act
+    ]
+    for key in together:
+        _move(session, subscriber, key, Act.UNDO, now)
+        evidence.block(session, subscriber.handle, key, None)
+        evidence.record(
+            session, evidence.GRANTED, key, source, subject=subscriber.handle, actor=actor, at=now
+        )
+    return together
+
+
+def pause(session: Session, *, subscriber: Subscriber, list_key: str, until: date | None) -> bool:
+    """Get nothing through a list before a day; None goes on at once. Returns whether it changed anything."""
+    subscription = subscription_of(session, subscriber, list_key)
+    if subscription is None or subscription.state is not SubscriptionState.ACTIVE:
         return False
-    _record(session, subscriber, list_key, "granted", source, actor, now)
-    return True
+    changed = subscription.paused_until != until
+    subscription.paused_until = until
+    return changed
 
 
 def suppress(
@@ -178,6 +253,12 @@ def subscription_of(session: Session, subscriber: Subscriber, list_key: str) -> 
     )
 
 
+def subscriptions_of(session: Session, subscriber: Subscriber) -> list[Subscription]:
+    """All of the subscriber's rows, by list."""
+    query = select(Subscription).where(Subscription.subscriber_id == subscriber.id)
+    return list(session.scalars(query.order_by(Subscription.list_key)))
+
+
 def _move(
     session: Session,
     subscriber: Subscriber,
@@ -192,10 +273,15 @@ def _move(
     if subscription is None:
         # only acts that give a basis lead from nothing to somewhere
         assert basis is not None
+        assert state is not None
         subscription = Subscription(
             list_key=list_key, subscriber_id=subscriber.id, state=state, basis=basis, since=now
         )
         session.add(subscription)
+        return subscription
+    if state is None:
+        session.delete(subscription)
+        session.flush()
         return subscription
     if subscription.state == state:
         return None
@@ -203,18 +289,3 @@ def _move(
     if basis is not None:
         subscription.basis = basis
     return subscription
-
-
-def _record(
-    session: Session, subscriber: Subscriber, list_key: str, act: str, source: str, actor: str, now: datetime
-) -> None:
-    session.add(
-        Consent(
-            subscriber_handle=subscriber.handle,
-            list_key=list_key,
-            act=act,
-            source=source,
-            at=now,
-            actor=actor,
-        )
-    )

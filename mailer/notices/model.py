@@ -27,3 +27,5 @@ class Notice(Base):
     #: the whole mail, the very bytes that go out
     message: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(Utc)
+    #: when its link was used, where one use is all it has
+    answered_at: Mapped[datetime | None] = mapped_column(Utc)

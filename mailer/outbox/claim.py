@@ -7,7 +7,7 @@ PostgreSQL, each taking rows that no other holds (SKIP LOCKED); on SQLite the wr
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select, true, update
@@ -17,6 +17,7 @@ from mailer.issues.model import Issue, IssueState
 from mailer.notices.model import Notice
 from mailer.outbox import figures
 from mailer.outbox.model import Delivery, DeliveryState
+from subscribers.audience import may_receive
 from subscribers.model import (
     FormOfAddress,
     Subscriber,
@@ -51,11 +52,11 @@ class Claimed:
 
 
 def claim(
-    session: Session, *, worker: str, limit: int, lease_until: datetime, now: datetime
+    session: Session, *, worker: str, limit: int, lease_until: datetime, now: datetime, today: date
 ) -> list[Claimed]:
     """Up to `limit` deliveries that are due, notices first; they are `sending` and this worker's now.
 
-    Fewer than picked come back where somebody left, was suppressed or erased since the freeze:
+    Fewer than picked come back where somebody left, paused, was suppressed or erased since the freeze:
     those are skipped, with the reason, in the same transaction.
     """
     picked: dict[int, DeliveryState] = {}
@@ -75,7 +76,7 @@ def claim(
             due_at=None,
         )
     )
-    rows = session.execute(_with_person(picked)).all()
+    rows = session.execute(_with_person(picked, today)).all()
     barred = {row.id: reason for row in rows if (reason := _barred(row))}
     for reason in set(barred.values()):
         ids = [delivery for delivery, why in barred.items() if why == reason]
@@ -165,7 +166,12 @@ def _pick(
     return [(delivery, state) for delivery in session.scalars(query)]
 
 
-def _with_person(ids: Iterable[int]) -> Select[*tuple[Any, ...]]:
+def _with_person(ids: Iterable[int], today: date) -> Select[*tuple[Any, ...]]:
+    subscription = exists().where(
+        Subscription.subscriber_id == Delivery.subscriber_id,
+        Subscription.list_key == Delivery.list_key,
+        Subscription.state == SubscriptionState.ACTIVE,
+    )
     suppressed = select(func.count()).where(Suppression.address_hash == Subscriber.address_hash)
     return (
         select(
@@ -184,13 +190,8 @@ def _with_person(ids: Iterable[int]) -> Select[*tuple[Any, ...]]:
             Subscriber.given,
             Subscriber.family,
             Subscriber.language,
-            exists()
-            .where(
-                Subscription.subscriber_id == Delivery.subscriber_id,
-                Subscription.list_key == Delivery.list_key,
-                Subscription.state == SubscriptionState.ACTIVE,
-            )
-            .label("active"),
+            subscription.label("active"),
+            subscription.where(may_receive(Subscription, today)).label("may_receive"),
             suppressed.correlate(Subscriber).scalar_subquery().label("suppressed"),
             # an erased address bars bulk, but its owner may sign up again and confirm
             suppressed.where(Suppression.reason != SuppressionReason.ERASED)
@@ -213,7 +214,9 @@ def _barred(row: Any) -> str:
         return "suppressed" if row.barred else ""
     if row.suppressed:
         return "suppressed"
-    return "" if row.active else "unsubscribed"
+    if not row.active:
+        return "unsubscribed"
+    return "" if row.may_receive else "paused"
 
 
 def _changes(

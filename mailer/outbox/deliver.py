@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 from functools import lru_cache, partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
@@ -66,6 +67,8 @@ class Worker:
     keys: Keys
     letterhead: Letterhead
     now: Callable[[], datetime]
+    #: whose midnight ends a pause
+    zone: ZoneInfo
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     _journal: Journal = field(init=False)
     _results: list[Tried] = field(init=False, default_factory=list)
@@ -123,7 +126,14 @@ class Worker:
     def _claim(self) -> list[Claimed]:
         now = self.now()
         with self.database.write() as session:
-            return claim(session, worker=self.name, limit=_BATCH, lease_until=now + _LEASE, now=now)
+            return claim(
+                session,
+                worker=self.name,
+                limit=_BATCH,
+                lease_until=now + _LEASE,
+                now=now,
+                today=now.astimezone(self.zone).date(),
+            )
 
     def _give_back(self) -> None:
         """What the batch had no time for goes back before its lease ends."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from subscribers.subscribing import Wording
+from subscribers.evidence import Wording
 
 
 def consent_wording(folders: Sequence[Path], language: str, *, list_title: str, sender: str) -> Wording:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from mailer.database import Database
 from mailer.settings import Settings
 from mailer.web.pages import Pages
+from subscribers.subscribing import Limits, origin_of
 from subscribers.tokens import BadToken, Keys, Purpose, Token, verify
 
 #: what answers GET answers HEAD: mail scanners use both
@@ -26,6 +27,15 @@ class Surroundings:
     database: Database
     keys: Keys
     pages: Pages
+
+    @property
+    def limits(self) -> Limits:
+        """How often strangers may ask for mail."""
+        return Limits(per_origin=self.settings.sign_ups_per_origin, overall=self.settings.sign_ups_overall)
+
+    def origin(self, request: Request) -> bytes | None:
+        """The network a request comes from, as a keyed hash."""
+        return origin_of(self.keys.by_id[self.keys.primary_id], client_of(request))
 
     @property
     def public_url(self) -> str:
@@ -63,6 +73,11 @@ def signed(purpose: Purpose) -> Callable[..., Awaitable[Token]]:
 def actor_of(token: str) -> str:
     """Who acts through a mailed link, for the record: enough of the token to tell its mail, not to use it."""
     return f"token:{token[:8].lower()}"
+
+
+def client_of(request: Request) -> str:
+    """The address of who asks; behind a trusted proxy what that says (TRUSTED_PROXIES)."""
+    return request.client.host if request.client else ""
 
 
 def now() -> datetime:

@@ -3,17 +3,20 @@
 import asyncio
 import email
 import email.policy
+import hashlib
 import re
 import smtplib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from mailer import clock, daemon
+from mailer.clock import answer_requests
 from mailer.installation import Installation
 from mailer.issues.model import Issue
 from mailer.notices.model import Notice
@@ -22,9 +25,9 @@ from mailer.receipts.intake import serve_intake, take
 from mailer.receipts.model import Receipt, ReceiptState
 from mailer.web.app import create_app
 from subscribers.addresses import address_hash
+from subscribers.evidence import Proof, of_person
 from subscribers.model import (
     Basis,
-    Consent,
     MailingList,
     Request,
     Subscriber,
@@ -33,7 +36,6 @@ from subscribers.model import (
     SuppressionReason,
 )
 from subscribers.model import SubscriptionState as State
-from subscribers.subscribing import sign_up
 from tests.flow.conftest import Sink, enrol
 from tests.flow.test_sending import composed, started
 
@@ -97,13 +99,17 @@ def test_from_the_form_to_the_issue_and_out_and_back_again(
     assert pages.post(link, data={"act": "confirm"}).status_code == 200
     assert state_of(house, "neu@example.org") is State.ACTIVE
     with house.database.read() as session:
-        consent = session.scalars(select(Consent)).one()
+        (proof,) = _proofs(session)
         notice = session.scalars(select(Notice)).one()
-    assert " ".join(consent.wording.split()) in " ".join(confirmation.split())
-    assert consent.wording_version
-    assert consent.requested_at is not None
-    assert consent.requested_at <= consent.at
-    assert consent.notice_handle == notice.handle
+    said = proof.content
+    assert said is not None
+    assert " ".join(said["wording"].split()) in " ".join(confirmation.split())
+    assert said["wording_version"]
+    assert said["source"].endswith("/anmelden/netzwerk")
+    assert datetime.fromisoformat(said["requested_at"]) <= proof.at
+    assert said["notice"] == f"{notice.handle:016x}"
+    assert said["mail_sha256"] == hashlib.sha256(notice.message).hexdigest()
+    assert notice.answered_at is not None
 
     started(house)
     work()
@@ -116,7 +122,7 @@ def test_from_the_form_to_the_issue_and_out_and_back_again(
     assert pages.post(undo, data={"act": "undo"}).status_code == 200
     assert state_of(house, "neu@example.org") is State.ACTIVE
     with house.database.read() as session:
-        acts = session.scalars(select(Consent.act).order_by(Consent.id)).all()
+        acts = [proof.action for proof in _proofs(session)]
     assert acts == ["granted", "withdrawn", "granted"]
 
 
@@ -165,29 +171,38 @@ def test_a_request_that_cannot_be_written_stops_no_other(
     with house.database.write() as session:
         session.add(MailingList(key="kaputt", title="a\r\nBcc: x@example.net", created_at=datetime.now(UTC)))
         session.flush()
-        sign_up(
-            session,
-            list_key="kaputt",
-            address="eins@example.org",
-            details={},
-            actor="web",
-            now=datetime.now(UTC),
+        session.add(
+            Request(
+                kind="confirm",
+                list_key="kaputt",
+                address="eins@example.org",
+                actor="form",
+                created_at=datetime.now(UTC),
+            )
         )
     ask(pages, "zwei@example.org")
     work()
     assert sink.accepted() == {"zwei@example.org": 1}
     with house.database.read() as session:
-        outcomes = session.scalars(select(Request.outcome).order_by(Request.id)).all()
-    assert outcomes == ["broken: ValueError", ""]
+        outcomes = session.execute(select(Request.state, Request.outcome).order_by(Request.id)).all()
+    assert outcomes == [("new", "broken: ValueError"), ("written", "")]
+
+    with house.database.write() as session:
+        session.get_one(MailingList, "kaputt").title = "geheilt"
+    answer_requests(house, now=datetime.now(UTC) + timedelta(minutes=11))
+    work()
+    assert sink.accepted() == {"zwei@example.org": 1, "eins@example.org": 1}
 
 
 def test_a_stranger_puts_no_words_into_the_confirmation_mail(
     house: Installation, work: Callable[[], None], sink: Sink
 ) -> None:
     with house.database.write() as session:
-        sign_up(
-            session, list_key="netzwerk", address="opfer@example.org",
-            details={"given": "Kaufen Sie", "family": "https://evil.example.net"}, actor="web", now=datetime.now(UTC),
+        session.add(
+            Request(
+                kind="confirm", list_key="netzwerk", address="opfer@example.org", actor="form",
+                details={"given": "Kaufen Sie", "family": "https://evil.example.net"}, created_at=datetime.now(UTC),
+            )
         )  # fmt: skip
     work()
     assert "evil" not in sink.mails["opfer@example.org"][0].decode()
@@ -318,7 +333,13 @@ def test_imported_people_are_asked_with_the_wording_and_that_is_the_evidence(
     assert "willige ich ein" in text
     pages.post(path_in(text, "bestaetigen"), data={"act": "confirm"})
     with house.database.read() as session:
-        consent = session.scalars(select(Consent)).one()
+        (proof,) = _proofs(session)
         subscription = session.scalars(select(Subscription)).one()
-    assert "willige ich ein" in consent.wording
+    assert proof.content is not None
+    assert "willige ich ein" in proof.content["wording"]
     assert subscription.basis is Basis.CONSENT
+
+
+def _proofs(session: Session) -> Sequence[Proof]:
+    """The evidence about the only person there is."""
+    return of_person(session, session.scalars(select(Subscriber.handle)).one())

@@ -10,12 +10,14 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from mailer.database import Database
+from subscribers.chain import Payload, Record
 from subscribers.consent import MOVES, Act, IllegalMove, next_state
+from subscribers.evidence import Evidence, Wording, of_person
 from subscribers.model import (
     Basis,
-    Consent,
     MailingList,
     Request,
+    RequestKind,
     Subscriber,
     Subscription,
     SubscriptionState,
@@ -24,13 +26,15 @@ from subscribers.model import (
     Visibility,
 )
 from subscribers.subscribing import (
-    Wording,
+    Limits,
+    TooMany,
     admit,
+    ask,
     await_confirmation,
     confirm,
     leave,
+    origin_of,
     public_lists,
-    sign_up,
     subscription_of,
     suppress,
     suppressed_for,
@@ -48,7 +52,7 @@ PENDING, ACTIVE, LEFT = SubscriptionState.PENDING, SubscriptionState.ACTIVE, Sub
         (None, Act.SIGN_UP, PENDING), (None, Act.CONFIRM, None), (None, Act.APPOINT, ACTIVE),
         (None, Act.LEAVE, None), (None, Act.UNDO, None),
         (PENDING, Act.SIGN_UP, PENDING), (PENDING, Act.CONFIRM, ACTIVE), (PENDING, Act.APPOINT, ACTIVE),
-        (PENDING, Act.LEAVE, LEFT), (PENDING, Act.UNDO, None),
+        (PENDING, Act.UNDO, None),
         (ACTIVE, Act.SIGN_UP, None), (ACTIVE, Act.CONFIRM, ACTIVE), (ACTIVE, Act.APPOINT, ACTIVE),
         (ACTIVE, Act.LEAVE, LEFT), (ACTIVE, Act.UNDO, None),
         (LEFT, Act.SIGN_UP, None), (LEFT, Act.CONFIRM, ACTIVE), (LEFT, Act.APPOINT, None),
@@ -63,6 +67,14 @@ def test_each_act_leads_where_the_table_says_or_nowhere(
             next_state(state, act)
     else:
         assert next_state(state, act) is then
+
+
+def test_a_sign_up_that_nobody_confirmed_leaves_nothing_behind() -> None:
+    assert next_state(PENDING, Act.LEAVE) is None
+    assert next_state(PENDING, Act.EXPIRE) is None
+    for state in (None, ACTIVE, LEFT):
+        with pytest.raises(IllegalMove):
+            next_state(state, Act.EXPIRE)
 
 
 def test_the_table_speaks_of_every_state() -> None:
@@ -81,6 +93,8 @@ def test_whoever_left_stays_away_until_an_own_act(acts: list[Act]) -> None:
             assert act in (Act.CONFIRM, Act.UNDO)
         if after is ACTIVE and state in (None, PENDING):
             assert act in (Act.CONFIRM, Act.APPOINT)
+        if act in (Act.LEAVE, Act.EXPIRE):
+            assert after in (LEFT, None)
         state = after
 
 
@@ -100,8 +114,8 @@ class Town:
 
     def confirm(self, now: datetime = NOW) -> bool:
         return confirm(
-            self.session, subscriber=self.anna, list_key="netzwerk", wording=Wording("Ja.", "1"),
-            requested_at=NOW, notice_handle=7, source="link", actor="token:x", now=now,
+            self.session, subscriber=self.anna, list_key="netzwerk", actor="token:x", now=now,
+            proof=Evidence(Wording("Ja.", "1"), source="link", requested_at=NOW, notice=7),
         )  # fmt: skip
 
     def leave(self, through: int | None = None) -> bool:
@@ -111,12 +125,19 @@ class Town:
         )  # fmt: skip
 
     def undo(self) -> bool:
-        return undo(
-            self.session, subscriber=self.anna, list_key="netzwerk", source="link", actor="token:x", now=NOW
+        return bool(
+            undo(
+                self.session,
+                subscriber=self.anna,
+                list_key="netzwerk",
+                source="link",
+                actor="token:x",
+                now=NOW,
+            )
         )
 
     def evidence(self) -> list[str]:
-        return list(self.session.scalars(select(Consent.act).order_by(Consent.id)))
+        return [proof.action for proof in of_person(self.session, self.anna.handle)]
 
 
 @pytest.fixture
@@ -138,13 +159,68 @@ def _in(session: Session) -> Town:
 def test_signing_up_writes_one_request_and_nothing_else(founded: Database) -> None:
     with founded.write() as session:
         for address in ("anna@example.org", "new@example.org"):
-            sign_up(session, list_key="netzwerk", address=address, details={}, actor="form", now=NOW)
+            _ask(session, address=address)
     with founded.read() as session:
         assert [row.address for row in session.scalars(select(Request).order_by(Request.id))] == [
             "anna@example.org", "new@example.org",
         ]  # fmt: skip
         assert session.scalar(select(func.count()).select_from(Subscriber)) == 1
         assert session.scalar(select(func.count()).select_from(Subscription)) == 0
+
+
+def _ask(
+    session: Session, address: str = "new@example.org", host: str = "192.0.2.1", now: datetime = NOW
+) -> None:
+    ask(
+        session, kind=RequestKind.CONFIRM, list_key="netzwerk", address=address, details={},
+        origin=origin_of(KEY, host), limits=Limits(per_origin=2, overall=5), actor="form", now=now,
+    )  # fmt: skip
+
+
+def test_a_network_may_ask_so_often_an_hour_and_all_together_so_often(founded: Database) -> None:
+    with founded.write() as session:
+        _ask(session, host="192.0.2.1")
+        _ask(session, host="::ffff:192.0.2.1")
+        with pytest.raises(TooMany):
+            _ask(session, host="192.0.2.1")
+        # the interfaces of one /64 are one line; another /64 is another one
+        _ask(session, host="2001:db8:0:1::1")
+        _ask(session, host="2001:db8:0:1:ffff::2")
+        with pytest.raises(TooMany):
+            _ask(session, host="2001:db8:0:1::3")
+        _ask(session, host="2001:db8:0:2::1")
+        # five by strangers are enough for everybody
+        with pytest.raises(TooMany):
+            _ask(session, host="198.51.100.7")
+        _ask(session, host="198.51.100.7", now=NOW + timedelta(hours=1, seconds=1))
+
+
+def test_requests_of_our_own_count_for_nobody(founded: Database) -> None:
+    with founded.write() as session:
+        session.add_all(
+            Request(
+                kind=RequestKind.CONFIRM,
+                list_key="netzwerk",
+                address="a@example.org",
+                actor="cli:t",
+                created_at=NOW,
+            )
+            for _ in range(10)
+        )
+        _ask(session)
+
+
+@pytest.mark.parametrize("host", ["", "testclient", "not an address"])
+def test_who_comes_from_nowhere_has_no_origin(host: str) -> None:
+    assert origin_of(KEY, host) is None
+
+
+def test_an_origin_does_not_tell_the_address(founded: Database) -> None:
+    one = origin_of(KEY, "192.0.2.1")
+    assert one is not None
+    assert b"192.0.2.1" not in one
+    assert one != origin_of(b"x" * 32, "192.0.2.1")
+    assert origin_of(KEY, "fe80::1%eth0") == origin_of(KEY, "fe80::2")
 
 
 def test_admitting_a_known_address_makes_no_second_person(founded: Database) -> None:
@@ -161,10 +237,12 @@ def test_confirming_twice_is_one_consent_with_its_wording(founded: Database) -> 
         assert town.confirm(NOW + timedelta(hours=1))
         assert not town.confirm(NOW + timedelta(hours=2))
         assert not town.wait()
-        row = session.scalars(select(Consent)).one()
-        assert (row.wording, row.wording_version, row.requested_at, row.at, row.notice_handle) == (
-            "Ja.", "1", NOW, NOW + timedelta(hours=1), 7,
-        )  # fmt: skip
+        (proof,) = of_person(session, town.anna.handle)
+        assert proof.at == NOW + timedelta(hours=1)
+        assert proof.content == {
+            "list": "netzwerk", "basis": "consent", "wording": "Ja.", "wording_version": "1", "source": "link",
+            "requested_at": "2026-11-23T08:00:00+00:00", "notice": "0000000000000007",
+        }  # fmt: skip
         assert town.subscription is not None
         assert (town.subscription.state, town.subscription.basis) == (ACTIVE, Basis.CONSENT)
 
@@ -204,7 +282,7 @@ def test_a_list_by_invitation_is_not_public(founded: Database) -> None:
 @given(st.lists(st.sampled_from(["wait", "confirm", "leave", "undo"]), max_size=12))
 def test_every_change_leaves_evidence_and_nothing_else_does(founded: Database, acts: list[str]) -> None:
     with founded.write() as session:
-        for noun in (Subscription, Consent, Suppression):
+        for noun in (Subscription, Payload, Record, Suppression):
             session.execute(delete(noun))
         town = _in(session)
         for act in acts:

@@ -1,6 +1,7 @@
 """Confirming a sign-up: the second half of double opt-in. The link shows a form; only the form confirms."""
 
 import enum
+import hashlib
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,11 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.notices.model import Notice
-from mailer.web.surroundings import READING, Here, Opened, actor_of, now, signed
+from mailer.web.surroundings import READING, Here, Opened, actor_of, client_of, now, signed
 from subscribers.addresses import masked
-from subscribers.model import Consent, MailingList, Subscriber, SubscriptionState
+from subscribers.evidence import Evidence, Wording
+from subscribers.model import MailingList, Subscriber, SubscriptionState
 from subscribers.model import Request as SignUp
-from subscribers.subscribing import CONFIRM_WITHIN, Wording, confirm, subscription_of
+from subscribers.subscribing import CONFIRM_WITHIN, confirm, subscription_of
 from subscribers.tokens import Purpose, Token
 
 router = APIRouter()
@@ -67,21 +69,27 @@ def answer(
     with opened() as session:
         asked = _asked(session, signed)
         if asked.stage is _Stage.OPEN:
-            _confirm(session, asked, token)
+            _confirm(session, here, request, asked, token)
     return _result(request, here, asked)
 
 
-def _confirm(session: Session, asked: _Asked, token: str) -> None:
+def _confirm(session: Session, here: Here, request: Request, asked: _Asked, token: str) -> None:
     assert asked.sign_up is not None
     said = asked.sign_up.details
+    asked.notice.answered_at = now()
     confirm(
         session,
         subscriber=asked.subscriber,
         list_key=asked.mailing_list.key,
-        wording=Wording(text=said.get("wording", ""), version=said.get("wording_version", "")),
-        requested_at=asked.sign_up.created_at,
-        notice_handle=asked.notice.handle,
-        source=said.get("source", "link"),
+        proof=Evidence(
+            wording=Wording(text=said.get("wording", ""), version=said.get("wording_version", "")),
+            source=said.get("source", "link"),
+            requested_at=asked.sign_up.created_at,
+            notice=asked.notice.handle,
+            mail_sha256=hashlib.sha256(asked.notice.message).hexdigest(),
+            privacy_version=said.get("privacy_version", ""),
+            ip=client_of(request) if here.settings.record_sign_up_ip else "",
+        ),
         actor=actor_of(token),
         now=now(),
     )
@@ -103,7 +111,7 @@ def _stage(session: Session, notice: Notice, subscriber: Subscriber, sign_up: Si
     if subscription is not None and subscription.state is SubscriptionState.ACTIVE:
         return _Stage.ALREADY
     # a link that was used once must not bring back whoever left since
-    used = session.scalar(select(Consent.id).where(Consent.notice_handle == notice.handle).limit(1))
+    used = notice.answered_at is not None
     if subscription is None or sign_up is None or used or now() - notice.created_at > CONFIRM_WITHIN:
         return _Stage.EXPIRED
     return _Stage.OPEN

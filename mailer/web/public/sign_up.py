@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request, Response
-from sqlalchemy import select
+from fastapi import APIRouter, Form, HTTPException, Request, Response
 from sqlalchemy.orm import Session
 
 from mailer.render.wording import consent_wording
@@ -12,8 +11,10 @@ from mailer.web.pages import language_of, web_link
 from mailer.web.public.form import LONGEST, Asked, SignUpForm, read_form
 from mailer.web.public.lists import public_list
 from mailer.web.surroundings import READING, Here, Opened, now
-from subscribers.model import MailingList, Municipality
-from subscribers.subscribing import Wording, sign_up
+from subscribers.evidence import Wording
+from subscribers.model import MailingList, RequestKind
+from subscribers.register import all_names, named
+from subscribers.subscribing import TooMany, ask
 
 router = APIRouter()
 
@@ -22,7 +23,7 @@ router = APIRouter()
 def form(list_key: str, request: Request, here: Here, opened: Opened) -> Response:
     with opened() as session:
         mailing_list = public_list(session, list_key)
-        names = _municipality_names(session)
+        names = all_names(session)
     return _form_page(request, here, mailing_list, names, SignUpForm(), {})
 
 
@@ -51,17 +52,23 @@ def submit(
         shown = _wording(request, here, mailing_list)
         asked, faults = read_form(typed, wording_version=shown.version)
         if asked is not None:
-            sign_up(
-                session,
-                list_key=mailing_list.key,
-                address=asked.address,
-                details=_details(session, request, here, mailing_list, asked, shown),
-                actor="form",
-                now=now(),
-            )
+            try:
+                ask(
+                    session,
+                    kind=RequestKind.CONFIRM,
+                    list_key=mailing_list.key,
+                    address=asked.address,
+                    details=_details(session, request, here, mailing_list, asked, shown),
+                    origin=here.origin(request),
+                    limits=here.limits,
+                    actor="form",
+                    now=now(),
+                )
+            except TooMany:
+                raise HTTPException(429, headers={"Retry-After": "3600"}) from None
             names = []
         else:
-            names = _municipality_names(session)
+            names = all_names(session)
     if asked is None:
         return _form_page(request, here, mailing_list, names, typed, faults)
     return here.pages.respond(request, "sign_up_sent.html", mailing_list=mailing_list, address=asked.address)
@@ -71,30 +78,21 @@ def _details(
     session: Session, request: Request, here: Here, mailing_list: MailingList, asked: Asked, shown: Wording
 ) -> dict[str, str]:
     """The rest of the Request, under the names that mailer.notices and the confirmation read it by."""
+    body = named(session, asked.municipality) if asked.municipality else None
     said = {
         "form": asked.form.value,
         "title": asked.title,
         "given": asked.given,
         "family": asked.family,
         "municipality": asked.municipality,
-        "ags": _ags(session, asked.municipality),
+        "ags": body.ags if body else "",
         "language": language_of(request),
         "wording": shown.text,
         "wording_version": shown.version,
+        "privacy_version": mailing_list.privacy_version or here.settings.sender_privacy_version,
         "source": f"{here.public_url}/anmelden/{mailing_list.key}",
     }
     return {name: value for name, value in said.items() if value}
-
-
-def _ags(session: Session, name: str) -> str:
-    """The key of the municipality called `name`; "" for none or several."""
-    wanted = name.casefold()
-    if not wanted:
-        return ""
-    # compared here: lower() of SQLite knows ASCII only, and "KÖLN" is no rare way to write it
-    rows = session.execute(select(Municipality.ags, Municipality.name))
-    found = [ags for ags, known in rows if known.casefold() == wanted]
-    return found[0] if len(found) == 1 else ""
 
 
 def _form_page(
@@ -124,7 +122,3 @@ def _wording(request: Request, here: Here, mailing_list: MailingList) -> Wording
         list_title=mailing_list.title,
         sender=mailing_list.controller or here.settings.sender_name or here.settings.network,
     )
-
-
-def _municipality_names(session: Session) -> list[str]:
-    return list(session.scalars(select(Municipality.name).distinct().order_by(Municipality.name)))

@@ -71,7 +71,7 @@ def _person(n: int) -> dict[str, object]:
 
 def take(database: Database, worker: str = "w", limit: int = 100, now: datetime = NOW) -> list[Claimed]:
     with database.write() as session:
-        return claim(session, worker=worker, limit=limit, lease_until=now + LEASE, now=now)
+        return claim(session, worker=worker, limit=limit, lease_until=now + LEASE, now=now, today=now.date())
 
 
 def report(

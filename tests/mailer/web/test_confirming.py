@@ -1,5 +1,6 @@
 """The second half of double opt-in."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +9,10 @@ from starlette.testclient import TestClient
 
 from mailer.database import Database
 from mailer.notices.model import Notice
-from subscribers.model import Consent, Subscriber, SubscriptionState
+from mailer.settings import Settings
+from mailer.web.app import create_app
+from subscribers.evidence import Proof, of_person
+from subscribers.model import Subscriber, SubscriptionState
 from subscribers.subscribing import leave, subscription_of
 from subscribers.tokens import Keys, Purpose, sign
 from tests.mailer.web.sample import Sample, dump, subscriber_of
@@ -32,15 +36,29 @@ def test_the_form_confirms_and_keeps_the_evidence(
     answer = client.post(links["bestaetigen"], data=CONFIRM)
     assert (answer.status_code, "Ihre Anmeldung ist bestätigt" in answer.text) == (200, True)
     assert _state(database) is SubscriptionState.ACTIVE
-    consent = _consents(database)[0]
-    assert consent.act == "granted"
-    assert (consent.wording, consent.wording_version) == ("Ich willige ein.", "v1")
-    assert consent.source == "https://form"
-    assert consent.notice_handle == sample.notice
-    assert consent.requested_at is not None
-    assert consent.at - consent.requested_at >= timedelta(hours=1)
+    (proof,) = _consents(database)
+    said = proof.content
+    assert said is not None
+    assert proof.at - datetime.fromisoformat(said.pop("requested_at")) >= timedelta(hours=1)
+    assert said == {
+        "list": "netzwerk", "basis": "consent", "wording": "Ich willige ein.", "wording_version": "v1",
+        "source": "https://form", "notice": f"{sample.notice:016x}",
+        "mail_sha256": hashlib.sha256(b"").hexdigest(),
+    }  # fmt: skip
     token = links["bestaetigen"].rpartition("/")[2]
-    assert consent.actor == f"token:{token[:8]}"
+    assert (proof.action, proof.actor) == ("granted", f"token:{token[:8]}")
+
+
+def test_the_address_of_who_confirms_is_recorded_apart_and_only_where_configured(
+    settings: Settings, database: Database, links: dict[str, str]
+) -> None:
+    recording = create_app(settings.model_copy(update={"record_sign_up_ip": True}), database)
+    with TestClient(recording, client=("192.0.2.9", 1)) as client:
+        client.post(links["bestaetigen"], data=CONFIRM)
+    granted, origin = _consents(database)
+    assert granted.content is not None
+    assert "192.0.2.9" not in str(granted.content)
+    assert (origin.action, origin.content) == ("origin", {"list": "netzwerk", "ip": "192.0.2.9"})
 
 
 def test_a_second_confirmation_says_so_and_records_nothing(
@@ -115,6 +133,6 @@ def _state(database: Database) -> SubscriptionState:
         return subscription.state
 
 
-def _consents(database: Database) -> list[Consent]:
+def _consents(database: Database) -> list[Proof]:
     with database.read() as session:
-        return list(session.scalars(select(Consent).order_by(Consent.id)))
+        return list(of_person(session, subscriber_of(session, "pending").handle))

@@ -9,7 +9,8 @@ from starlette.testclient import TestClient
 from mailer.database import Database
 from mailer.notices.model import Notice
 from mailer.outbox.model import Delivery, DeliveryState, Priority
-from subscribers.model import Consent, MailingList, Request, RequestKind, Subscription, SubscriptionState
+from subscribers.evidence import of_person
+from subscribers.model import MailingList, Request, RequestKind, Subscription, SubscriptionState
 from subscribers.subscribing import leave, subscription_of
 from subscribers.tokens import Keys, Purpose, sign
 from tests.mailer.web.sample import Sample, dump, subscriber_of
@@ -37,9 +38,10 @@ def test_the_button_ends_the_subscription_and_asks_for_a_goodbye_mail(
     assert subscription.ended_through == sample.issue
     actor = "token:" + links["abmelden"].rpartition("/")[2][:8]
     with database.read() as session:
-        consent = session.scalars(select(Consent)).one()
+        (proof,) = of_person(session, sample.active)
         goodbye = session.scalars(select(Request).where(Request.kind == RequestKind.GOODBYE)).one()
-    assert (consent.act, consent.source, consent.actor) == ("withdrawn", "link", actor)
+    assert (proof.action, proof.actor) == ("withdrawn", actor)
+    assert proof.content == {"list": "netzwerk", "source": "link"}
     assert (goodbye.list_key, goodbye.details, goodbye.actor) == (
         "netzwerk", {"context": sample.issue}, actor,
     )  # fmt: skip
@@ -57,7 +59,9 @@ def test_one_click_works_without_cookie_or_origin_and_asks_for_no_goodbye(
     assert len(answer.text) < 100
     assert _subscription(database).ended_through == sample.issue
     with database.read() as session:
-        assert session.scalars(select(Consent)).one().source == "one-click"
+        assert [proof.content for proof in of_person(session, sample.active)] == [
+            {"list": "netzwerk", "source": "one-click"}
+        ]
         assert session.scalars(select(Request).where(Request.kind == RequestKind.GOODBYE)).all() == []
 
 
@@ -123,8 +127,10 @@ def test_a_link_from_a_notice_leaves_the_list_of_the_notice_even_before_confirmi
 ) -> None:
     link = "/abmelden/" + sign(keys, Purpose.UNSUBSCRIBE, sample.notice, sample.pending)
     assert client.post(link, data=LEAVE).status_code == 200
-    subscription = _subscription(database, "pending")
-    assert (subscription.state, subscription.ended_through) == (SubscriptionState.UNSUBSCRIBED, None)
+    with database.read() as session:
+        pending = subscriber_of(session, "pending")
+        assert subscription_of(session, pending, "netzwerk") is None
+        assert [proof.action for proof in of_person(session, pending.handle)] == ["withdrawn"]
 
 
 def test_after_erasure_leaving_is_answered_all_the_same(

@@ -1,0 +1,139 @@
+"""The mails of coming and going: asking for confirmation, saying goodbye."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from mailer.notices.letter import Desk, Dropped, greeting, letter
+from mailer.notices.model import Notice
+from mailer.render.letterhead import Letterhead
+from mailer.render.wording import consent_wording
+from subscribers.addresses import address_hash
+from subscribers.base import new_handle
+from subscribers.model import (
+    FormOfAddress,
+    MailingList,
+    Municipality,
+    Office,
+    Request,
+    RequestKind,
+    Role,
+    Subscriber,
+    SuppressionReason,
+)
+from subscribers.salutation import salutation
+from subscribers.subscribing import CONFIRM_WITHIN, admit, await_confirmation, suppressed_for
+from subscribers.tokens import Purpose, sign
+
+#: at most one confirmation mail an address in this time
+_ONE_CONFIRMATION = timedelta(days=1)
+
+
+def confirmation(session: Session, desk: Desk, request: Request, now: datetime) -> Notice:
+    """The confirmation mail of a sign-up, unless the address is barred, active, or had one today."""
+    assert request.address is not None
+    # erasing bars imports, not the person's own wish to come back
+    hashed = address_hash(desk.suppression_key, request.address)
+    if suppressed_for(session, hashed) - {SuppressionReason.ERASED}:
+        raise Dropped("suppressed")
+    known = session.scalar(select(Subscriber).where(Subscriber.address == request.address))
+    if known is not None and _had_confirmation(session, known, now):
+        raise Dropped("one-a-day")
+    subscriber = known or _introduce(session, desk, request, now)
+    mailing_list = session.get_one(MailingList, request.list_key)
+    if not await_confirmation(session, subscriber=subscriber, list_key=mailing_list.key, now=now):
+        raise Dropped("active")
+    handle = new_handle()
+    token = sign(desk.signing, Purpose.CONFIRM, handle, subscriber.handle)
+    language = request.details.get("language") or mailing_list.language
+    _put_wording(request, mailing_list, language, desk.letterhead)
+    return letter(
+        desk,
+        request,
+        subscriber,
+        mailing_list,
+        handle,
+        now,
+        language,
+        {
+            "confirm_url": desk.letterhead.links.confirm(token),
+            "valid_days": CONFIRM_WITHIN.days,
+            "wording": request.details["wording"],
+            "requested_at": request.created_at,
+            # whoever filled in the form may be a stranger: no word of hers goes into this mail
+            "salutation": salutation(language, FormOfAddress.NEUTRAL, "", "", ""),
+        },
+    )
+
+
+def goodbye(session: Session, desk: Desk, request: Request, now: datetime) -> Notice:
+    """The answer to leaving, with a way back."""
+    subscriber = session.get_one(Subscriber, request.subscriber_id)
+    if suppressed_for(session, subscriber.address_hash):
+        raise Dropped("suppressed")
+    mailing_list = session.get_one(MailingList, request.list_key)
+    handle = new_handle()
+    token = sign(desk.signing, Purpose.UNDO, handle, subscriber.handle)
+    return letter(
+        desk,
+        request,
+        subscriber,
+        mailing_list,
+        handle,
+        now,
+        subscriber.language,
+        {
+            "undo_url": desk.letterhead.links.undo(token),
+            "salutation": greeting(subscriber),
+        },
+    )
+
+
+def _had_confirmation(session: Session, subscriber: Subscriber, now: datetime) -> bool:
+    return (
+        session.scalar(
+            select(Notice.id)
+            .where(
+                Notice.subscriber_id == subscriber.id,
+                Notice.kind == RequestKind.CONFIRM,
+                Notice.created_at > now - _ONE_CONFIRMATION,
+            )
+            .limit(1)
+        )
+        is not None
+    )
+
+
+def _put_wording(request: Request, mailing_list: MailingList, language: str, letterhead: Letterhead) -> None:
+    """The form showed the wording it names. An import showed none: then the mail does, and that counts."""
+    if "wording" not in request.details:
+        shown = consent_wording(
+            letterhead.templates,
+            language,
+            list_title=mailing_list.title,
+            sender=mailing_list.controller or letterhead.imprint.name,
+        )
+        request.details = request.details | {"wording": shown.text, "wording_version": shown.version}
+
+
+def _introduce(session: Session, desk: Desk, request: Request, now: datetime) -> Subscriber:
+    """A subscriber as the form described her. A known one is never changed by a form anybody can fill in."""
+    assert request.address is not None
+    said = request.details
+    subscriber = admit(session, address=request.address, suppression_key=desk.suppression_key, now=now)
+    subscriber.form = FormOfAddress(said.get("form") or FormOfAddress.NEUTRAL)
+    subscriber.title, subscriber.given = said.get("title", ""), said.get("given", "")
+    subscriber.family = said.get("family", "")
+    subscriber.language = said.get("language") or subscriber.language
+    ags = said.get("ags")
+    if ags and session.get(Municipality, ags) is not None:
+        session.add(
+            Office(
+                municipality=ags,
+                role=Role(said.get("role") or Role.GUEST),
+                subscriber_id=subscriber.id,
+                starts=now.astimezone(desk.zone).date(),
+            )
+        )
+    return subscriber

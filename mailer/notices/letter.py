@@ -1,0 +1,115 @@
+"""A mail to one person: rendered once, kept as it goes out."""
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from email.headerregistry import Address
+from email.utils import format_datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from mailer.notices.model import Notice
+from mailer.render.letterhead import Letterhead
+from mailer.render.message import encode, header_value
+from mailer.render.mjml import compile_mjml
+from mailer.render.template import environment
+from subscribers.model import MailingList, Request, Subscriber
+from subscribers.salutation import salutation
+from subscribers.tokens import Keys, Purpose, sign
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What writing a notice takes: letterhead, keys, and the zone its dates are shown in."""
+
+    letterhead: Letterhead
+    signing: Keys
+    suppression_key: bytes = field(repr=False)
+    zone: ZoneInfo
+
+
+class Dropped(Exception):
+    """The request gets no mail; says why in a word."""
+
+
+def greeting(subscriber: Subscriber) -> str:
+    """How a mail to somebody we know begins."""
+    return salutation(
+        subscriber.language, subscriber.form, subscriber.title, subscriber.given, subscriber.family
+    )
+
+
+def letter(
+    desk: Desk,
+    request: Request,
+    subscriber: Subscriber,
+    mailing_list: MailingList,
+    handle: int,
+    now: datetime,
+    language: str,
+    context: dict[str, Any],
+    *,
+    unsubscribe: bool = False,
+) -> Notice:
+    """The notice that answers `request`, from the templates of its kind filled with `context`.
+
+    `handle` is that of the notice to be, which the links in `context` name already. With
+    `unsubscribe` the mail can be left from as a bulk mail can (RFC 8058).
+    """
+    letterhead = desk.letterhead
+    env = environment(letterhead.mail_templates, language, zone=desk.zone)
+    context |= {
+        "network": letterhead.network,
+        "sender": asdict(letterhead.imprint),
+        "language": language,
+        "list_title": mailing_list.title,
+    }
+
+    def fill(name: str) -> str:
+        return env.get_template(f"{request.kind.value}/{name}").render(context)
+
+    subject = fill("subject.txt").strip()
+    message_id = sign(desk.signing, Purpose.MESSAGE_ID, handle, subscriber.handle)
+    message = encode(
+        headers=[
+            ("From", str(Address(letterhead.imprint.name, addr_spec=letterhead.address))),
+            ("Reply-To", mailing_list.reply_to or letterhead.imprint.email or letterhead.address),
+            ("Subject", subject),
+            ("Content-Language", language),
+        ],
+        lines=[
+            b"To: " + header_value(subscriber.address),
+            f"Date: {format_datetime(now)}".encode(),
+            f"Message-ID: <{message_id}@{letterhead.message_id_domain}>".encode(),
+            *(_unsubscribing(desk, handle, subscriber) if unsubscribe else ()),
+            # RFC 3834: nobody's absence note shall answer this
+            b"Auto-Submitted: auto-generated",
+            b"X-Auto-Response-Suppress: All",
+        ],
+        text=fill("body.txt"),
+        html=compile_mjml(fill("body.mjml")),
+        sentinels={},
+        boundary=f"=_{handle:016x}_=",
+    )
+    return Notice(
+        handle=handle,
+        kind=request.kind.value,
+        list_key=mailing_list.key,
+        request_id=request.id,
+        subscriber_id=subscriber.id,
+        key_id=desk.signing.primary_id,
+        subject=subject,
+        message=message,
+        created_at=now,
+    )
+
+
+def _unsubscribing(desk: Desk, handle: int, subscriber: Subscriber) -> list[bytes]:
+    token = sign(desk.signing, Purpose.UNSUBSCRIBE, handle, subscriber.handle)
+    https, mailto = (
+        desk.letterhead.links.unsubscribe(token),
+        desk.letterhead.return_path.unsubscribe_mailto(token),
+    )
+    return [
+        f"List-Unsubscribe: <{https}>,\r\n <{mailto}>".encode("ascii"),
+        b"List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+    ]
