@@ -21,5 +21,11 @@ class Links:
     def archive(self, token: str) -> str:
         return f"{self.base}/ausgabe/{token}"
 
+    def preferences(self, token: str) -> str:
+        return f"{self.base}/einstellungen/{token}"
+
+    def still_right(self, token: str) -> str:
+        return f"{self.base}/noch-richtig/{token}"
+
     def sign_up(self, list_key: str) -> str:
         return f"{self.base}/anmelden/{list_key}"

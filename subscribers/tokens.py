@@ -36,6 +36,8 @@ class Purpose(enum.IntEnum):
     UNDO = 4
     CONFIRM = 5
     ARCHIVE = 6
+    PREFERENCES = 7
+    STILL_RIGHT = 8
 
 
 class BadToken(ValueError):
