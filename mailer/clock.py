@@ -30,7 +30,7 @@ from mailer.render.editions import render_editions
 from mailer.render.mjml import BadMjml, NotSelfContained
 from mailer.render.preflight import imprint_gaps
 from subscribers.audience import audience_keys, lists_of_newsletter
-from subscribers.model import MailingList
+from subscribers.model import Import, MailingList
 
 log = structlog.get_logger()
 
@@ -176,7 +176,8 @@ def _freeze(house: Installation, issue_id: int, actor: str, now: datetime) -> in
         act_on(session, issue, Act.START, actor=actor, now=now)
         issue.key_id, issue.frozen_at = house.signing.primary_id, now
         lists = {row.key: row for row in session.scalars(select(MailingList))}
-        chooser = Chooser(issue, entries_of(session, issue), lists)
+        imports = {row.id: row for row in session.scalars(select(Import))}
+        chooser = Chooser(issue, entries_of(session, issue), lists, imports)
         return freeze(session, issue, chooser.digest, _day(issue, now))
 
 

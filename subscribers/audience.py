@@ -24,12 +24,13 @@ from subscribers.model import (
 
 @dataclass(frozen=True, slots=True)
 class AudienceKey:
-    """What decides which edition a person gets; `places` and `roles` as `audience` gives them."""
+    """What decides which edition a person gets; all as `audience` gives it."""
 
     list_key: str
     language: str
     places: str
     roles: str
+    import_id: int = 0
 
 
 def lists_of_newsletter(session: Session, list_key: str, newsletter: str) -> list[str]:
@@ -42,12 +43,13 @@ def lists_of_newsletter(session: Session, list_key: str, newsletter: str) -> lis
     return [key for key, _ in sorted(rows, key=lambda row: (row.municipality is not None, row.key))]
 
 
-def audience(lists: Sequence[str], today: date) -> Select[int, int, str, str, str, str, Any, Any, Any]:
+def audience(lists: Sequence[str], today: date) -> Select[int, int, str, str, str, str, Any, Any, Any, Any]:
     """Selects a row for each person who may receive now.
 
     `lists` in order of preference. Columns: subscriber_id, subscriber_handle, address, domain,
     list_key, language, places and roles (sorted, joined by commas, "" for none),
-    municipality (the AGS that figures count the person under, or "").
+    municipality (the AGS that figures count the person under, or ""), import_id (the file that
+    brought the person, as long as she was not told of it; 0 if there is nothing to tell).
     """
     offices = _offices(today)
     own = func.coalesce(MailingList.municipality, "")
@@ -62,6 +64,9 @@ def audience(lists: Sequence[str], today: date) -> Select[int, int, str, str, st
             func.coalesce(offices.c.places, own).label("places"),
             func.coalesce(offices.c.roles, "").label("roles"),
             func.coalesce(offices.c.first, own).label("municipality"),
+            case(
+                (Subscription.informed_at.is_(None), func.coalesce(Subscription.import_id, 0)), else_=0
+            ).label("import_id"),
         )
         .join(Subscription, Subscription.subscriber_id == Subscriber.id)
         .join(MailingList, MailingList.key == Subscription.list_key)
@@ -78,9 +83,11 @@ def audience(lists: Sequence[str], today: date) -> Select[int, int, str, str, st
 def audience_keys(session: Session, lists: Sequence[str], today: date) -> dict[AudienceKey, int]:
     """The distinct keys of everybody who may receive now, and how many people each has."""
     people = audience(lists, today).subquery()
-    columns = (people.c.list_key, people.c.language, people.c.places, people.c.roles)
+    columns = (
+        people.c.list_key, people.c.language, people.c.places, people.c.roles, people.c.import_id,
+    )  # fmt: skip
     rows = session.execute(select(*columns, func.count()).group_by(*columns))
-    return {AudienceKey(row[0], row[1], row[2], row[3]): row[4] for row in rows}
+    return {AudienceKey(*row[:-1]): row[-1] for row in rows}
 
 
 def may_receive(subscription: type[Subscription], today: date) -> ColumnElement[bool]:

@@ -176,7 +176,10 @@ class ImportState(enum.StrEnum):
 
 
 class Import(Base):
-    """A file of people said to have consented elsewhere. None gets mail until a second person releases it."""
+    """A file of people: where their data comes from (Art. 14 (2) f GDPR).
+
+    Who is said to have consented elsewhere gets no mail until a second person releases the file.
+    """
 
     __tablename__ = "imports"
 
@@ -185,9 +188,13 @@ class Import(Base):
     #: name of the file, and the SHA-256 of its bytes
     file: Mapped[str] = mapped_column(Text)
     digest: Mapped[bytes] = mapped_column(LargeBinary(32))
-    #: when, where and in which words the people consented
-    given_on: Mapped[date]
+    basis: Mapped[Basis] = mapped_column(one_of(Basis))
+    #: who gave us the data
     source: Mapped[str] = mapped_column(Text)
+    #: when and how the people were told of it already; "" means that we tell them (Art. 14 GDPR)
+    informed: Mapped[str] = mapped_column(Text, default="")
+    #: when and in which words the people consented elsewhere
+    given_on: Mapped[date | None]
     wording: Mapped[str] = mapped_column(Text, default="")
     #: a document that proves it, where there is one
     proof_name: Mapped[str] = mapped_column(Text, default="")
@@ -222,8 +229,10 @@ class Subscription(Base):
     paused_until: Mapped[date | None]
     #: handle of the issue whose link ended it
     ended_through: Mapped[int | None] = mapped_column(Handle)
-    #: the file that brought it, where prior consent is its basis
+    #: the file that brought it
     import_id: Mapped[int | None] = mapped_column(ForeignKey(Import.id))
+    #: since when the person knows of that (Art. 14 GDPR); None as long as no issue told her
+    informed_at: Mapped[datetime | None] = mapped_column(Utc)
 
 
 class SuppressionReason(enum.StrEnum):
@@ -257,8 +266,6 @@ class RequestKind(enum.StrEnum):
     INVITE = "invite"
     #: to be asked whether an office is still right
     STILL_RIGHT = "still-right"
-    #: to be told where her data comes from (Art. 14 GDPR)
-    INFORM = "inform"
 
 
 class RequestState(enum.StrEnum):

@@ -252,7 +252,7 @@ def _rendered(house: Installation, issue_id: int, key: AudienceKey, *, trial: bo
         mailing_list = session.get_one(MailingList, issue.list_key)
     if trial:
         issue.subject = f"[Test] {issue.subject}"  # of this copy: the session is over
-    chooser = Chooser(issue, entries, {key.list_key: mailing_list})
+    chooser = Chooser(issue, entries, {key.list_key: mailing_list}, {})
     try:
         return render_edition(
             issue,

@@ -52,6 +52,7 @@ def freeze(session: Session, issue: Issue, digest_of: Callable[[AudienceKey], st
                     EditionAudience.language == people.c.language,
                     EditionAudience.places == people.c.places,
                     EditionAudience.roles == people.c.roles,
+                    EditionAudience.import_id == people.c.import_id,
                 ),
             ),
             include_defaults=False,
@@ -104,7 +105,8 @@ def _map_editions(
         rows.append(
             {
                 "issue_id": issue.id, "list_key": key.list_key, "language": key.language,
-                "places": key.places, "roles": key.roles, "edition_id": edition,
+                "places": key.places, "roles": key.roles, "import_id": key.import_id,
+                "edition_id": edition,
             }
         )  # fmt: skip
     session.execute(delete(EditionAudience).where(EditionAudience.issue_id == issue.id))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, exists, insert, select, update
 from sqlalchemy.orm import Session
 
 from mailer.issues.model import Issue, IssueState
@@ -18,7 +18,10 @@ from mailer.outbox import figures
 from mailer.outbox.claim import moved
 from mailer.outbox.model import Attempt, Delivery, DeliveryState
 from mailer.outbox.retry import RetryPolicy, draw, wait
-from subscribers.model import Subscriber, SuppressionReason
+from mailer.render.model import EditionAudience
+from subscribers.chain import Chain, Happening, append
+from subscribers.evidence import INFORMED
+from subscribers.model import Subscriber, Subscription, SuppressionReason
 from subscribers.subscribing import suppress
 
 
@@ -89,8 +92,36 @@ def finish_issues(session: Session, *, now: datetime) -> list[int]:
         if issue.frozen_at is not None and figures.is_done(session, issue.id):
             issue.state = next_state(issue.state, Act.FINISH)
             issue.sent_at = now
+            _note_informed(session, issue, now)
             finished.append(issue.id)
     return finished
+
+
+def _note_informed(session: Session, issue: Issue, now: datetime) -> None:
+    """Whoever got this issue knows now where her data comes from, if it was the one that said so."""
+    telling = select(EditionAudience.import_id).where(
+        EditionAudience.issue_id == issue.id, EditionAudience.import_id != 0
+    )
+    imports = session.scalars(telling.distinct().order_by(EditionAudience.import_id)).all()
+    if not imports:
+        return
+    got = exists().where(
+        Delivery.issue_id == issue.id,
+        Delivery.subscriber_id == Subscription.subscriber_id,
+        Delivery.list_key == Subscription.list_key,
+        Delivery.state == DeliveryState.SENT,
+    )
+    informed = update(Subscription).where(
+        Subscription.import_id.in_(imports), Subscription.informed_at.is_(None), got
+    )
+    told: Any = session.execute(
+        informed.values(informed_at=now),
+        execution_options={"preserve_rowcount": True, "synchronize_session": False},
+    )
+    if not told.rowcount:
+        return
+    said = {"issue": f"{issue.handle:016x}", "imports": list(imports), "people": told.rowcount}
+    append(session, Chain.CONSENT, [Happening(INFORMED, said)], actor="worker", at=now)
 
 
 _UPDATE = (

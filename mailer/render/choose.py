@@ -10,13 +10,20 @@ from collections.abc import Mapping, Sequence
 from mailer.issues.content import digest, entry_content
 from mailer.issues.model import Entry, Issue
 from subscribers.audience import AudienceKey
-from subscribers.model import MailingList
+from subscribers.model import Import, MailingList
 
 
 class Chooser:
     """Maps keys to editions of one issue."""
 
-    def __init__(self, issue: Issue, entries: Sequence[Entry], lists: Mapping[str, MailingList]) -> None:
+    def __init__(
+        self,
+        issue: Issue,
+        entries: Sequence[Entry],
+        lists: Mapping[str, MailingList],
+        imports: Mapping[int, Import],
+    ) -> None:
+        self._imports = imports
         self._issue = issue
         self._entries = entries
         self._lists = lists
@@ -26,15 +33,21 @@ class Chooser:
         places = key.places.split(",") if key.places else []
         return [entry for entry in self._entries if _reaches(entry.places, places)]
 
+    def provenance(self, key: AudienceKey) -> Import | None:
+        """The file that brought people with this key, if they must be told of it (Art. 14 GDPR)."""
+        return self._imports[key.import_id] if key.import_id else None
+
     def digest(self, key: AudienceKey) -> str:
         """SHA-256 in hex of all that decides the rendering: the edition's key within its issue."""
         issue, mailing_list = self._issue, self._lists[key.list_key]
+        told = self.provenance(key)
         return digest(
             [
                 key.language, issue.template, issue.title, issue.number, issue.year, issue.subject,
                 issue.preheader, issue.editorial, [entry_content(entry) for entry in self.visible(key)],
                 mailing_list.key, mailing_list.title, mailing_list.municipality, mailing_list.reply_to,
-                mailing_list.imprint, mailing_list.privacy_url,
+                mailing_list.imprint, mailing_list.privacy_url, mailing_list.controller,
+                [told.source, told.basis] if told else [],
             ]
         )  # fmt: skip
 

@@ -25,7 +25,7 @@ from mailer.render.sanitize import excerpt, plain_text
 from mailer.render.template import environment
 from subscribers.audience import AudienceKey
 from subscribers.base import insert_into
-from subscribers.model import FormOfAddress, MailingList, Municipality
+from subscribers.model import FormOfAddress, Import, MailingList, Municipality
 from subscribers.salutation import salutation
 from subscribers.tokens import Keys, Purpose, sign
 
@@ -59,8 +59,9 @@ def render_editions(
         entries = entries_of(session, issue)
         lists = {row.key: row for row in session.scalars(select(MailingList))}
         names = {row.ags: row.name for row in session.scalars(select(Municipality))}
+        imports = {row.id: row for row in session.scalars(select(Import))}
         known = set(session.scalars(select(Edition.digest).where(Edition.issue_id == issue_id)))
-    chooser = Chooser(issue, entries, lists)
+    chooser = Chooser(issue, entries, lists, imports)
     wanted = {chooser.digest(key): key for key in keys}
     for digest in sorted(wanted.keys() - known):
         key = wanted[digest]
@@ -72,6 +73,7 @@ def render_editions(
             digest=digest,
             language=key.language,
             municipality=names.get(mailing_list.municipality or "", ""),
+            provenance=chooser.provenance(key),
             letterhead=letterhead,
             signing=signing,
         )
@@ -104,8 +106,12 @@ def render_edition(
     municipality: str,
     letterhead: Letterhead,
     signing: Keys,
+    provenance: Import | None = None,
 ) -> Rendered:
-    """Render one edition of an issue: HTML, text, and the encoded mail with slots."""
+    """Render one edition of an issue: HTML, text, and the encoded mail with slots.
+
+    `provenance` is the file that brought the readers, where this is the mail that tells them so.
+    """
     # what stands for the slots while templates, MJML and premailer work: nothing they would touch,
     # and nothing a feed could have said
     slots = {slot: f"x{secrets.token_hex(12)}x" for slot in _IN_TEMPLATES}
@@ -126,6 +132,7 @@ def render_edition(
         "archive_url": archive,
         "list_title": mailing_list.title,
         "reason": "",
+        "provenance": _provenance(provenance, mailing_list, letterhead) if provenance else None,
         "sender": asdict(letterhead.imprint),
         "municipality": {"name": municipality} if municipality else None,
         "language": language,
@@ -179,6 +186,18 @@ def _sections(entries: Sequence[Entry]) -> list[dict[str, Any]]:
             }
         )
     return sections
+
+
+def _provenance(told: Import, mailing_list: MailingList, letterhead: Letterhead) -> dict[str, str]:
+    """What Art. 14 GDPR wants told that the mail does not say anyway."""
+    imprint = letterhead.imprint
+    return {
+        "source": told.source,
+        "basis": told.basis.value,
+        "controller": mailing_list.controller or imprint.name,
+        "objections_to": imprint.email or letterhead.address,
+        "privacy_url": mailing_list.privacy_url or imprint.privacy_url,
+    }
 
 
 def _entry(entry: Entry, anchor: str) -> dict[str, Any]:

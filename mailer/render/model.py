@@ -33,9 +33,10 @@ class Edition(Base):
 
 
 class EditionAudience(Base):
-    """Which edition the people of one (list, language, places, roles) get; the freeze joins it.
+    """Which edition the people of one audience key get; the freeze joins it.
 
-    `places` and `roles` are sorted and joined by commas, "" for none.
+    The key is that of subscribers.audience: `places` and `roles` are sorted and joined by
+    commas, "" for none; `import_id` is 0 for who need not be told where her data comes from.
     """
 
     __tablename__ = "edition_audience"
@@ -45,4 +46,5 @@ class EditionAudience(Base):
     language: Mapped[str] = mapped_column(Text, primary_key=True)
     places: Mapped[str] = mapped_column(Text, primary_key=True)
     roles: Mapped[str] = mapped_column(Text, primary_key=True)
+    import_id: Mapped[int] = mapped_column(primary_key=True)
     edition_id: Mapped[int] = mapped_column(ForeignKey(Edition.id, ondelete="CASCADE"))

@@ -15,7 +15,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-_KINDS = ("confirm", "goodbye", "preferences", "invite", "still-right", "inform")
+_KINDS = ("confirm", "goodbye", "preferences", "invite", "still-right")
 
 
 def upgrade() -> None:
@@ -87,8 +87,22 @@ def upgrade() -> None:
         sa.Column("list_key", sa.Text(), nullable=False),
         sa.Column("file", sa.Text(), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("given_on", sa.Date(), nullable=False),
+        sa.Column(
+            "basis",
+            sa.Enum(
+                "consent",
+                "public-task",
+                "prior-consent",
+                name="basis",
+                native_enum=False,
+                create_constraint=True,
+                length=20,
+            ),
+            nullable=False,
+        ),
         sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("informed", sa.Text(), nullable=False),
+        sa.Column("given_on", sa.Date(), nullable=True),
         sa.Column("wording", sa.Text(), nullable=False),
         sa.Column("proof_name", sa.Text(), nullable=False),
         sa.Column("proof", sa.LargeBinary(), nullable=True),
@@ -135,10 +149,38 @@ def upgrade() -> None:
         subscriptions.add_column(
             sa.Column("import_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
         )
+        subscriptions.add_column(sa.Column("informed_at", sa.DateTime(timezone=True), nullable=True))
         subscriptions.create_foreign_key(
             op.f("fk_subscriptions_import_id_imports"), "imports", ["import_id"], ["id"]
         )
     op.create_index("ix_subscriptions_import_id", "subscriptions", ["import_id"])
+    _key_editions_by_import()
+
+
+def _key_editions_by_import() -> None:
+    """The mapping is made anew before each freeze: nothing in it is worth carrying over."""
+    op.drop_table("edition_audience")
+    op.create_table(
+        "edition_audience",
+        sa.Column("issue_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("list_key", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("places", sa.Text(), nullable=False),
+        sa.Column("roles", sa.Text(), nullable=False),
+        sa.Column("import_id", sa.Integer(), nullable=False),
+        sa.Column("edition_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["edition_id"], ["editions.id"], name=op.f("fk_edition_audience_edition_id_editions"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["issue_id"], ["issues.id"], name=op.f("fk_edition_audience_issue_id_issues"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint(
+            "issue_id", "list_key", "language", "places", "roles", "import_id",
+            name=op.f("pk_edition_audience"),
+        ),
+    )  # fmt: skip
 
 
 def _altering(table: str) -> AbstractContextManager[BatchOperations]:

@@ -66,7 +66,16 @@ def sections(count: int) -> list[dict[str, Any]]:
     ]
 
 
-def issue(count: int, *, language: str = "de", **changes: Any) -> dict[str, Any]:
+PROVENANCE = {
+    "source": "Stadt Musterstadt, Ehrenamtsbüro",
+    "basis": "public-task",
+    "controller": "Amt für Beispiele",
+    "objections_to": "widerspruch@example.org",
+    "privacy_url": "https://www.example.org/datenschutz",
+}
+
+
+def issue(count: int, *, language: str = "de", informing: bool = True, **changes: Any) -> dict[str, Any]:
     context = ANYBODY | {
         "issue": {
             "title": "Infomail",
@@ -89,6 +98,7 @@ def issue(count: int, *, language: str = "de", **changes: Any) -> dict[str, Any]
         "archive_url": "https://infomail.example.org/ausgabe/abc",
         "list_title": "Infomail des Netzwerks",
         "reason": "",
+        "provenance": PROVENANCE if informing else None,
         "municipality": None,
         "language": language,
         "slots": {

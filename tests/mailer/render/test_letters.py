@@ -9,7 +9,17 @@ from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
 from mailer.shipped import shipped
-from tests.mailer.render.letters import CONFIRM, GOODBYE, LETTERS, SALUTATION, TOKEN, entry, issue, rendered
+from tests.mailer.render.letters import (
+    CONFIRM,
+    GOODBYE,
+    LETTERS,
+    PROVENANCE,
+    SALUTATION,
+    TOKEN,
+    entry,
+    issue,
+    rendered,
+)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 25])
@@ -114,3 +124,22 @@ def _forms(message: str | Sequence[str]) -> tuple[str, ...]:
 
 def _names(forms: tuple[str, ...]) -> set[str]:
     return {name for form in forms for name in re.findall(r"%\((\w+)\)s", form)}
+
+
+@pytest.mark.parametrize(
+    ("basis", "ground"),
+    [("public-task", "Art. 6 Abs. 1 Buchst. e DSGVO"), ("prior-consent", "Einwilligung, die Sie dort")],
+)
+def test_who_hears_from_us_first_is_told_where_the_data_come_from(basis: str, ground: str) -> None:
+    _, html, text = rendered("issue", issue(2, provenance=PROVENANCE | {"basis": basis}))
+    for part in (html, " ".join(text.split())):
+        assert "Woher wir Ihre Daten haben" in part
+        assert "Stadt Musterstadt, Ehrenamtsbüro" in part
+        assert "widerspruch@example.org" in part
+        assert "jederzeit widersprechen" in part
+        assert ground in part
+
+
+def test_who_knows_it_already_is_not_told_again() -> None:
+    _, html, text = rendered("issue", issue(2, informing=False))
+    assert "Woher wir Ihre Daten haben" not in html + text
