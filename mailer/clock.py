@@ -20,7 +20,7 @@ from mailer.installation import Installation
 from mailer.issues.compose import compose
 from mailer.issues.model import Issue, IssueState, entries_of, issues_of, last_slot
 from mailer.issues.release import act_on, is_approved
-from mailer.issues.workflow import Act, IllegalMove
+from mailer.issues.workflow import Act, IllegalMove, next_state
 from mailer.notices.letter import Desk
 from mailer.notices.write import write_notices
 from mailer.outbox.freeze import EditionMissing, freeze, queue_notices
@@ -173,12 +173,15 @@ def _freeze(house: Installation, issue_id: int, actor: str, now: datetime) -> in
         issue = session.get_one(Issue, issue_id, with_for_update=True)
         if issue.state is IssueState.APPROVED and not is_approved(session, issue):
             raise NotReady("the issue was edited after its release: release it again")
-        act_on(session, issue, Act.START, actor=actor, now=now)
+        next_state(issue.state, Act.START)
         issue.key_id, issue.frozen_at = house.signing.primary_id, now
         lists = {row.key: row for row in session.scalars(select(MailingList))}
         imports = {row.id: row for row in session.scalars(select(Import))}
         chooser = Chooser(issue, entries_of(session, issue), lists, imports)
-        return freeze(session, issue, chooser.digest, _day(issue, now))
+        frozen = freeze(session, issue, chooser.digest, _day(issue, now))
+        # last, since others who have something to put on record wait from here on
+        act_on(session, issue, Act.START, actor=actor, now=now)
+        return frozen
 
 
 def answer_requests(house: Installation, *, now: datetime) -> int:

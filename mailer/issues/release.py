@@ -7,10 +7,11 @@ from sqlalchemy.orm import Session
 from mailer.issues.content import content_digest
 from mailer.issues.model import Issue, entries_of
 from mailer.issues.workflow import Act, next_state
+from subscribers.chain import Chain, Happening, append
 
 
 def act_on(session: Session, issue: Issue, act: Act, *, actor: str, now: datetime) -> None:
-    """Move an issue along its workflow. Raises IllegalMove.
+    """Move an issue along its workflow, and put it on record. Raises IllegalMove.
 
     Approving binds the release to the content as it is now.
     """
@@ -18,6 +19,10 @@ def act_on(session: Session, issue: Issue, act: Act, *, actor: str, now: datetim
     if act is Act.APPROVE:
         issue.approved_digest = content_digest(issue, entries_of(session, issue))
         issue.approved_by, issue.approved_at = actor, now
+    said = {"issue": f"{issue.handle:016x}", "newsletter": issue.newsletter}
+    if act is Act.APPROVE:
+        said["content"] = issue.approved_digest
+    append(session, Chain.AUDIT, [Happening(f"issue.{act}", said)], actor=actor, at=now)
 
 
 def is_approved(session: Session, issue: Issue) -> bool:
