@@ -233,6 +233,20 @@ def suppress(
         session.add(Suppression(address_hash=address_hash, reason=reason, at=now, actor=actor))
 
 
+#: what staff may take back; a complaint and an erasure are the person's own word
+LIFTABLE = (SuppressionReason.HARD, SuppressionReason.STAFF)
+
+
+def lift(session: Session, *, address_hash: bytes) -> list[SuppressionReason]:
+    """Take back what bars an address as far as staff may; returns the reasons that were lifted."""
+    rows = session.scalars(
+        select(Suppression).where(Suppression.address_hash == address_hash, Suppression.reason.in_(LIFTABLE))
+    ).all()
+    for row in rows:
+        session.delete(row)
+    return [row.reason for row in rows]
+
+
 def suppressed_for(session: Session, address_hash: bytes) -> set[SuppressionReason]:
     """Why the address must get nothing; empty when it may."""
     return set(session.scalars(select(Suppression.reason).where(Suppression.address_hash == address_hash)))

@@ -13,7 +13,7 @@ import typer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mailer.cli import Refused
+from mailer.cli import Refused, barring, proof
 from mailer.cli.surroundings import AS, JSON, actor, now, open_database, open_house, print_json
 from mailer.cli.tables import print_table
 from subscribers.addresses import BadAddress, normalise
@@ -23,6 +23,10 @@ from subscribers.rows import BadFile
 from subscribers.subscribing import suppressed_for
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="People on the lists.")
+app.command()(proof.evidence)
+app.command("verify-consents")(proof.verify_consents)
+app.command("suppress")(barring.suppress_)
+app.command("lift")(barring.lift_)
 
 
 _FILE = typer.Argument(help=f"CSV with the columns {','.join(COLUMNS)}; only email is required.")
