@@ -44,7 +44,9 @@ def freeze(session: Session, issue: Issue, digest_of: Callable[[AudienceKey], st
                 people.c.subscriber_handle, people.c.address, people.c.domain, people.c.municipality,
                 literal(int(Priority.BULK)), _text(DeliveryState.PENDING), _text(""), _text(Returned.NONE),
                 literal(0), _text(""), _text(""), _text(""),
-            ).join(
+            ).outerjoin(
+                # everybody has one (_map_editions); an inner join would let SQLite look for it before
+                # the person's places are known, through all that her language has
                 EditionAudience,
                 and_(
                     EditionAudience.issue_id == issue.id,
