@@ -1,7 +1,11 @@
 """One spelling per address, and a salutation that never guesses."""
 
+import re
+import unicodedata
+from collections.abc import Callable
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from subscribers.addresses import BadAddress, address_hash, domain_of, masked, normalise, readable
@@ -90,3 +94,46 @@ def test_nobody_is_greeted_by_a_guess(
     language: str, form: FormOfAddress, title: str, given: str, family: str, expected: str
 ) -> None:
     assert salutation(language, form, title, given, family) == expected
+
+
+_DOMAINS = st.sampled_from(["köln", "straße", "bürgerbüro", "xn--kln-sna", "example", "Ærøskøbing", "日本"])
+
+
+@given(
+    _DOMAINS,
+    st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]),
+    st.sampled_from([str.lower, str.upper, str.title]),
+)
+def test_no_form_of_a_domain_makes_a_second_person(name: str, form: str, case: Callable[[str], str]) -> None:
+    # the upper case of ß is SS, which is another domain (IDNA 2008): nobody types it and means ß
+    assume("ß" not in name or case is str.lower)
+    other = unicodedata.normalize(form, case(name))  # type: ignore[arg-type]  # one of the four forms
+    assert normalise(f"Anna@{other}.example.org") == normalise(f"anna@{name}.example.org")
+
+
+@given(
+    st.sampled_from(["de", "en"]), st.sampled_from(FormOfAddress), st.sampled_from(["", "Dr.", "Prof. Dr.", "Dipl.-Ing."]),
+    st.sampled_from(["Erika", "Max", "Andrea", "Kim", ""]), st.sampled_from(["Erika", "Max", "Andrea", "Kim", ""]),
+    st.sampled_from(["Muster", "von der Muster", "zu Beispiel", "Müller-Lüdenscheidt", "O’Muster", "Öz", ""]),
+)  # fmt: skip
+def test_a_first_name_never_decides_how_somebody_is_addressed(
+    language: str, form: FormOfAddress, title: str, given: str, other: str, family: str
+) -> None:
+    greeting = salutation(language, form, title, given, family)
+    assert greeting.endswith(",")
+    assert "  " not in greeting
+    assert family in greeting
+    gendered = {"Frau", "Herr", "Ms", "Mr"} & set(re.split(r"\W+", greeting))
+    assert not gendered or {"Frau": FRAU, "Ms": FRAU, "Herr": HERR, "Mr": HERR}[gendered.pop()] is form
+    if gendered or (form is not NEUTRAL and family):
+        assert greeting == salutation(language, form, title, other, family)
+    else:
+        opening = "Guten Tag" if language == "de" else "Hello"
+        assert greeting == " ".join(filter(None, (opening, given, family))) + ","
+
+
+@given(st.sampled_from(["de", "en"]), st.sampled_from(FormOfAddress), st.sampled_from(["", "Dr."]))
+def test_a_functional_mailbox_is_greeted_without_a_name(
+    language: str, form: FormOfAddress, title: str
+) -> None:
+    assert salutation(language, form, title, "", "") in ("Guten Tag,", "Hello,")
