@@ -61,6 +61,8 @@ def confirmation(session: Session, desk: Desk, request: Request, now: datetime) 
             "valid_days": CONFIRM_WITHIN.days,
             "wording": request.details["wording"],
             "requested_at": request.created_at,
+            # an import says who gave us the address (Art. 14 GDPR)
+            "told_by": request.details.get("told_by", ""),
             # whoever filled in the form may be a stranger: no word of hers goes into this mail
             "salutation": salutation(language, FormOfAddress.NEUTRAL, "", "", ""),
         },

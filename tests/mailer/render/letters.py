@@ -115,6 +115,7 @@ CONFIRM = ANYBODY | {
     "valid_days": 7,
     "wording": "Ich möchte die Infomail per E-Mail erhalten. Ich kann mich jederzeit wieder abmelden.",
     "requested_at": datetime(2024, 3, 5, 9, 0, tzinfo=UTC),
+    "told_by": "",
     "salutation": "Guten Tag,",
     "language": "de",
 }

@@ -143,3 +143,10 @@ def test_who_hears_from_us_first_is_told_where_the_data_come_from(basis: str, gr
 def test_who_knows_it_already_is_not_told_again() -> None:
     _, html, text = rendered("issue", issue(2, informing=False))
     assert "Woher wir Ihre Daten haben" not in html + text
+
+
+def test_a_confirmation_mail_says_who_gave_us_the_address() -> None:
+    _, html, text = rendered("confirm", CONFIRM | {"told_by": "Stadt Musterstadt"})
+    for part in (html, " ".join(text.split())):
+        assert "wir haben diese Adresse von: Stadt Musterstadt." in part
+        assert "eingetragen" not in part
