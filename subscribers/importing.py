@@ -3,15 +3,18 @@
     lines (bounded, decoded) -> rows -> checked one by one -> written a chunk at a time
 
 By what basis (Basis): with `consent` a row becomes a request for confirmation and nothing else;
-with `public-task` an officer of a municipality is active at once, on lists of the network only.
-An import changes no profile and revives nobody who left.
+with `public-task` an officer of a municipality is active at once, on lists of the network only;
+with `prior-consent` people wait until a second person releases the file (subscribers.imports).
+An import changes no profile and revives nobody who left. Each file keeps a row of its own, so that
+everybody can be told where her data come from (Art. 14 GDPR).
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -22,10 +25,13 @@ from sqlalchemy.orm import Session
 
 from subscribers.addresses import BadAddress, address_hash, domain_of, normalise
 from subscribers.base import new_handle
+from subscribers.chain import Chain, Happening, append
 from subscribers.consent import MOVES, Act
 from subscribers.model import (
     Basis,
     FormOfAddress,
+    Import,
+    ImportState,
     MailingList,
     Municipality,
     Office,
@@ -43,10 +49,13 @@ from subscribers.rows import BadFile, read_rows
 _Choice = TypeVar("_Choice", FormOfAddress, Role)
 
 COLUMNS = ("email", "form", "title", "given", "family", "role", "ags", "language")
-BASES = (Basis.CONSENT, Basis.PUBLIC_TASK)
 _LANGUAGES = ("de", "en")
 #: rows written in one transaction
 _CHUNK = 1000
+#: what becomes of a row that can be imported
+_OUTCOMES = {Basis.CONSENT: "pending", Basis.PUBLIC_TASK: "added", Basis.PRIOR_CONSENT: "held"}
+#: the office of somebody with a municipality and no role
+_ROLES = {Basis.PUBLIC_TASK: Role.CONTACT, Basis.PRIOR_CONSENT: Role.GUEST}
 #: bodies that hold an office without being a municipality
 _WITHOUT_PLACE = (Role.STATE, Role.ASSOCIATION)
 
@@ -59,7 +68,11 @@ class Writes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RowReport:
-    """What became of one row. outcome: added, pending, known, left, suppressed, duplicate or refused."""
+    """What became of one row.
+
+    outcome: added, pending (asked to confirm), held (waits for the file's release), known, left,
+    suppressed, duplicate or refused.
+    """
 
     line: int
     address: str
@@ -76,6 +89,21 @@ class Report:
 
     def __str__(self) -> str:
         return ", ".join(f"{n} {outcome}" for outcome, n in sorted(self.outcomes.items())) or "no rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the people of a file come from, for them and for the record."""
+
+    #: who gave us the data; "" where that is the body they work for
+    source: str = ""
+    #: when and how they were told of it already; "" means that their first issue tells them
+    informed: str = ""
+    #: when and in which words they consented elsewhere, and a document that proves it
+    given_on: date | None = None
+    wording: str = ""
+    proof_name: str = ""
+    proof: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +131,7 @@ def import_people(
     suppression_key: bytes,
     zone: ZoneInfo,
     now: datetime,
+    provenance: Provenance = Provenance(),
     strict: bool = False,
     dry_run: bool = False,
     tell: Callable[[RowReport], None] = lambda _: None,
@@ -113,11 +142,15 @@ def import_people(
     Rows are read once to find the charset, checked and written a chunk at a time: an import that
     is cut off has written whole chunks, and the same file again goes on where it stopped.
     """
-    chunk = _Chunk(list_key, basis, actor, suppression_key, zone, now)
+    if basis is Basis.PRIOR_CONSENT and not (
+        provenance.given_on and provenance.source and (provenance.wording or provenance.proof)
+    ):
+        raise BadFile("prior-consent wants to know when, where, and in which words or by which document")
+    chunk = _Chunk(list_key, basis, actor, suppression_key, zone, now, provenance, path)
     if strict:
         checked = import_people(
-            database, path, list_key=list_key, basis=basis, actor=actor,
-            suppression_key=suppression_key, zone=zone, now=now, dry_run=True, tell=tell,
+            database, path, list_key=list_key, basis=basis, actor=actor, suppression_key=suppression_key,
+            zone=zone, now=now, provenance=provenance, dry_run=True, tell=tell,
         )  # fmt: skip
         if checked.outcomes["refused"]:
             raise BadFile(f"{checked.outcomes['refused']} rows refused: nothing was imported")
@@ -132,9 +165,14 @@ def import_people(
                 told = chunk.write(session, lines)
                 if dry_run:
                     session.rollback()
+                    chunk.file = None
             for row in told:
                 report.outcomes[row.outcome] += 1
                 tell(row)
+    if chunk.file is not None:
+        with database.write() as session:
+            said = {"import": chunk.file, "list": list_key, "basis": basis, "outcomes": report.outcomes}
+            append(session, Chain.AUDIT, [Happening("people.imported", said)], actor=actor, at=now)
     return report
 
 
@@ -146,6 +184,10 @@ class _Chunk:
     suppression_key: bytes
     zone: ZoneInfo
     now: datetime
+    provenance: Provenance
+    path: Path
+    #: row id of the file, once something of it is written
+    file: int | None = None
     seen: set[bytes] = field(default_factory=set)
     _places: set[str] = field(default_factory=set)
 
@@ -231,41 +273,62 @@ class _Chunk:
         for person in people:
             state = states.get(ids.get(person.address, 0))
             outcome = self._outcome(state) if hashes[person.address] not in suppressed else "suppressed"
-            if outcome in ("added", "pending"):
+            if outcome in ("added", "pending", "held"):
                 wanted.append(person)
             yield RowReport(person.line, person.address, outcome)
+        if not wanted:
+            return
+        if self.file is None:
+            self.file = self._note_file(session)
         if self.basis is Basis.CONSENT:
             self._ask(session, wanted)
         else:
-            self._appoint(session, wanted, hashes, ids, states)
+            self._put_on(session, wanted, hashes, ids, states)
 
     def _outcome(self, state: SubscriptionState | None) -> str:
         if state is SubscriptionState.ACTIVE:
             return "known"
         if state is SubscriptionState.UNSUBSCRIBED:
             return "left"
-        return "pending" if self.basis is Basis.CONSENT else "added"
+        if self.basis is Basis.PRIOR_CONSENT and state is SubscriptionState.PENDING:
+            return "known"
+        return _OUTCOMES[self.basis]
+
+    def _note_file(self, session: Session) -> int:
+        with self.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+        waits = self.basis is Basis.PRIOR_CONSENT
+        told = self.provenance
+        row = Import(
+            list_key=self.list_key, file=self.path.name, digest=digest, basis=self.basis, source=told.source,
+            informed=told.informed, given_on=told.given_on, wording=told.wording,
+            proof_name=told.proof_name, proof=told.proof, actor=self.actor, created_at=self.now,
+            state=ImportState.HELD if waits else ImportState.RELEASED,
+        )  # fmt: skip
+        session.add(row)
+        session.flush()
+        return row.id
 
     def _ask(self, session: Session, people: list[Person]) -> None:
-        if people:
-            session.execute(
-                insert(Request),
-                [
-                    {
-                        "kind": RequestKind.CONFIRM,
-                        "list_key": self.list_key,
-                        "address": person.address,
-                        "details": _details(person),
-                        "actor": self.actor,
-                        "created_at": self.now,
-                        "state": RequestState.NEW,
-                        "outcome": "",
-                    }
-                    for person in people
-                ],
-            )
+        source = {"source": f"import {self.file}: {self.path.name}", "told_by": self.provenance.source}
+        session.execute(
+            insert(Request),
+            [
+                {
+                    "kind": RequestKind.CONFIRM,
+                    "list_key": self.list_key,
+                    "address": person.address,
+                    "details": _details(person) | source,
+                    "actor": self.actor,
+                    "created_at": self.now,
+                    "state": RequestState.NEW,
+                    "outcome": "",
+                }
+                for person in people
+            ],
+        )
 
-    def _appoint(
+    def _put_on(
         self,
         session: Session,
         people: list[Person],
@@ -282,17 +345,24 @@ class _Chunk:
                     select(Subscriber.address, Subscriber.id).where(Subscriber.address.in_(addresses))
                 ).all()
             )
-        appointed = {"state": MOVES[None][Act.APPOINT], "basis": self.basis, "since": self.now}
+        act = Act.CLAIM if self.basis is Basis.PRIOR_CONSENT else Act.APPOINT
+        standing = {
+            "state": MOVES[None][act],
+            "basis": self.basis,
+            "since": self.now,
+            "import_id": self.file,
+            "informed_at": self.now if self.provenance.informed else None,
+        }
         # who is here and on the list has a sign-up that waits for its confirmation
         waiting = [ids[person.address] for person in people if ids[person.address] in states]
         if waiting:
             session.execute(
                 update(Subscription)
                 .where(Subscription.list_key == self.list_key, Subscription.subscriber_id.in_(waiting))
-                .values(appointed)
+                .values(standing)
             )
         subscriptions = [
-            {"list_key": self.list_key, "subscriber_id": ids[person.address], **appointed}
+            {"list_key": self.list_key, "subscriber_id": ids[person.address], **standing}
             for person in people
             if ids[person.address] not in states
         ]
@@ -313,13 +383,13 @@ class _Chunk:
         offices = [
             {
                 "municipality": person.ags,
-                "role": person.role or Role.CONTACT,
+                "role": person.role or _ROLES[self.basis],
                 "subscriber_id": ids[person.address],
                 "starts": today,
                 "ends": None,
             }
             for person in people
-            if person.ags and (ids[person.address], person.ags, person.role or Role.CONTACT) not in held
+            if person.ags and (ids[person.address], person.ags, person.role or _ROLES[self.basis]) not in held
         ]
         if offices:
             session.execute(insert(Office), offices)

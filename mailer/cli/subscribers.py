@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from mailer.cli import Refused, barring, proof
 from mailer.cli.surroundings import AS, JSON, actor, now, open_database, open_house, print_json
 from mailer.cli.tables import print_table
 from subscribers.addresses import BadAddress, normalise
-from subscribers.importing import COLUMNS, Report, RowReport, import_people
+from subscribers.importing import COLUMNS, Provenance, Report, RowReport, import_people
 from subscribers.model import Basis, MailingList, Office, Subscriber, Subscription, SubscriptionState
 from subscribers.rows import BadFile
 from subscribers.subscribing import suppressed_for
@@ -36,6 +37,7 @@ _LIST = typer.Option(..., "--list", metavar="KEY", help="Key of the list.")
 class ImportBasis(enum.StrEnum):
     CONSENT = Basis.CONSENT.value
     PUBLIC_TASK = Basis.PUBLIC_TASK.value
+    PRIOR_CONSENT = Basis.PRIOR_CONSENT.value
 
 
 @app.command("import")
@@ -43,8 +45,19 @@ def import_(
     file: Path = _FILE,
     list_key: str = _LIST,
     basis: ImportBasis = typer.Option(
-        ..., help="consent: each gets a confirmation mail; public-task: officers, active at once."
+        ...,
+        help="consent: each gets a confirmation mail; public-task: officers, active at once; "
+        "prior-consent: consented elsewhere, wait for `imports release` by a second person.",
     ),
+    source: str = typer.Option("", help="Who gave us the data; the people are told (Art. 14 GDPR)."),
+    informed: str = typer.Option(
+        "", help="When and how they were told already; else their first issue tells."
+    ),
+    given_on: datetime = typer.Option(
+        None, formats=["%Y-%m-%d"], metavar="DATE", help="prior-consent: when they consented."
+    ),
+    wording: Path = typer.Option(None, metavar="FILE", help="prior-consent: the text they agreed to."),
+    proof: Path = typer.Option(None, metavar="FILE", help="prior-consent: a document that proves it."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Only report."),
     strict: bool = typer.Option(False, "--strict", help="Import nothing if any row is refused."),
     as_json: bool = JSON,
@@ -63,6 +76,14 @@ def import_(
                 suppression_key=house.suppression_key,
                 zone=house.plan.timezone,
                 now=now(),
+                provenance=Provenance(
+                    source=_one_line("--source", source),
+                    informed=_one_line("--informed", informed),
+                    given_on=given_on.date() if given_on else None,
+                    wording=wording.read_text(encoding="utf-8").strip() if wording else "",
+                    proof_name=proof.name if proof else "",
+                    proof=proof.read_bytes() if proof else None,
+                ),
                 strict=strict,
                 dry_run=dry_run,
                 tell=told.row,
@@ -70,8 +91,10 @@ def import_(
         except BadFile as problem:
             told.refusal(problem)
             raise Refused(f"{file}: {problem}") from None
+        except UnicodeDecodeError:
+            raise Refused(f"{wording}: not UTF-8") from None
         except OSError as error:
-            raise Refused(f"{file}: {error.strerror or error}") from None
+            raise Refused(f"{error.filename or file}: {error.strerror or error}") from None
     told.end(file, report)
 
 
@@ -119,6 +142,13 @@ def show(address: str = typer.Argument()) -> None:
                 ],
             }
         )
+
+
+def _one_line(option: str, text: str) -> str:
+    # it stands in mails and in the record
+    if not text.isprintable() or len(text) > 300:
+        raise Refused(f"{option}: expected one line of at most 300 characters")
+    return text.strip()
 
 
 class _Told:

@@ -34,7 +34,7 @@ from mailer.render.model import Edition
 from mailer.settings import Settings
 from mailer.setup import set_up
 from mailer.web.app import create_app
-from subscribers.importing import import_people
+from subscribers.importing import Provenance, import_people
 from subscribers.model import Basis, Municipality, Subscription
 from subscribers.register import members
 from subscribers.tokens import Purpose, sign
@@ -121,6 +121,7 @@ class _Demo:
             suppression_key=self.house.suppression_key,
             zone=self.house.plan.timezone,
             now=_now(),
+            provenance=Provenance(source="Vorführung mit erfundenen Personen"),
         )
         self.tell(f"recipients: {report}")
 

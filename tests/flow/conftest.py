@@ -5,7 +5,7 @@ import base64
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy import insert
 
+from mailer import clock, daemon
 from mailer.database import Database
 from mailer.installation import Installation, open_installation
 from mailer.settings import Settings
@@ -197,3 +198,15 @@ def enrol(house: Installation, count: int) -> list[str]:
             ],
         )
     return addresses
+
+
+@pytest.fixture
+def work(house: Installation) -> Callable[[], None]:
+    """What the clock and a worker do about requests and receipts."""
+
+    def work() -> None:
+        clock.read_receipts(house, now=datetime.now(UTC))
+        clock.answer_requests(house, now=datetime.now(UTC))
+        asyncio.run(daemon.drain(house))
+
+    return work

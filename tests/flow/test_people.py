@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mailer import clock, daemon
+from mailer import clock
 from mailer.clock import answer_requests
 from mailer.installation import Installation
 from mailer.issues.model import Issue
@@ -45,18 +45,6 @@ BASE = "https://infomail.example.org"
 @pytest.fixture
 def pages(house: Installation) -> TestClient:
     return TestClient(create_app(house.settings, house.database), base_url=BASE)
-
-
-@pytest.fixture
-def work(house: Installation) -> Callable[[], None]:
-    """What the clock and a worker do about requests and receipts."""
-
-    def work() -> None:
-        clock.read_receipts(house, now=datetime.now(UTC))
-        clock.answer_requests(house, now=datetime.now(UTC))
-        asyncio.run(daemon.drain(house))
-
-    return work
 
 
 def state_of(house: Installation, address: str) -> State | None:

@@ -126,9 +126,31 @@ def test_what_is_read_twice_cannot_come_through_a_pipe(infomail: Infomail, folde
     assert "None" not in err
 
 
-@pytest.mark.parametrize("basis", ["prior-consent", "because"])
-def test_another_basis_is_wrong_usage(infomail: Infomail, officers: Path, basis: str) -> None:
-    assert _import(infomail, "officers.csv", basis=basis)[0] == 2
+def test_another_basis_is_wrong_usage(infomail: Infomail, officers: Path) -> None:
+    assert _import(infomail, "officers.csv", basis="because")[0] == 2
+
+
+def test_prior_consent_is_proved_and_released_by_a_second_person(
+    infomail: Infomail, officers: Path, folder: Path
+) -> None:
+    (folder / "wortlaut.txt").write_text("Ja, gern.\n", encoding="utf-8")
+    claim = ("--given-on", "2024-05-03", "--source", "Tagung", "--as", "berta")
+    code, _, err = _import(infomail, "officers.csv", *claim, basis="prior-consent")
+    assert (code, "in which words" in err) == (1, True)
+    code, out, _ = _import(
+        infomail, "officers.csv", *claim, "--wording", "wortlaut.txt", basis="prior-consent"
+    )
+    assert (code, out.splitlines()[-1]) == (0, "officers.csv (utf-8): 2 held, 1 refused")
+    assert _export(infomail) == []
+    own = infomail("imports", "release", "1", "--as", "berta")
+    assert (own.code, "a second person must" in own.err) == (1, True)
+    assert infomail("imports", "release", "1", "--as", "carla").out == "2 people released\n"
+    (row,) = json.loads(infomail("imports", "list", "--json").out)
+    assert (row["state"], row["by"], row["decided_by"], row["people"]) == (
+        "released", "cli:berta", "cli:carla", 2,
+    )  # fmt: skip
+    assert len(_export(infomail)) == 2
+    assert infomail("subscribers", "verify-consents").code == 0
 
 
 def test_an_export_holds_no_formula_and_comes_back_as_it_was(
