@@ -4,6 +4,7 @@ Every function may be called as often as one likes: the keys in the database mak
 clock, or a second call, change nothing.
 """
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -16,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from mailer import schedule
 from mailer.feeds import refresh as feeds
+from mailer.feeds.model import Feed
 from mailer.installation import Installation
 from mailer.issues.compose import compose
 from mailer.issues.model import Issue, IssueState, entries_of, issues_of, last_slot
@@ -71,9 +73,13 @@ def sync_feeds(house: Installation) -> None:
 
 async def refresh_feeds(house: Installation, *, now: datetime | None) -> list[feeds.Refreshed]:
     """Fetch the feeds that are due; all of them where `now` is None."""
-    with house.database.read() as session:
-        due = feeds.due_feeds(session, now)
+    due = await asyncio.to_thread(_due_feeds, house, now)
     return await feeds.refresh(house.database, due, policy=house.fetching, now=lambda: datetime.now(UTC))
+
+
+def _due_feeds(house: Installation, now: datetime | None) -> list[Feed]:
+    with house.database.read() as session:
+        return feeds.due_feeds(session, now)
 
 
 def compose_due(

@@ -139,6 +139,24 @@ def test_a_killed_serve_leaves_no_worker_behind(
         until(lambda: not is_alive(worker))
 
 
+def test_a_feed_that_never_answers_does_not_hold_up_the_end(
+    house: Installation, environment: dict[str, str], tmp_path: Path
+) -> None:
+    plan = tmp_path / "schedule.toml"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(20)
+        text = plan.read_text(encoding="utf-8")
+        plan.write_text(
+            text.replace("127.0.0.1:9/", f"127.0.0.1:{silent.getsockname()[1]}/"), encoding="utf-8"
+        )
+        with serving(environment, tmp_path) as (process, _):
+            asking, _ = silent.accept()
+            with asking:
+                process.terminate()
+                assert process.wait(10) == 0
+    assert "Traceback" not in (tmp_path / "serve.log").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "line"),
     [
