@@ -126,8 +126,8 @@ def start_due(house: Installation, *, now: datetime) -> list[int]:
         approved = issues_of(session, [IssueState.APPROVED])
     started = []
     for issue in approved:
-        newsletter = house.plan.newsletters.get(issue.newsletter)
-        if newsletter and issue.send_at <= now <= issue.send_at + newsletter.late:
+        window = start_window(house.plan, issue)
+        if window and window[0] <= now <= window[1]:
             try:
                 start(house, issue.id, actor="clock", now=now)
             except IllegalMove:
@@ -141,6 +141,17 @@ def start_due(house: Installation, *, now: datetime) -> list[int]:
                 continue
             started.append(issue.id)
     return started
+
+
+def start_window(plan: schedule.Plan, issue: Issue) -> tuple[datetime, datetime] | None:
+    """First and last instant at which the clock starts this issue, once it is released.
+
+    None where the clock never does: the plan says no time for it, so somebody must.
+    """
+    newsletter = plan.newsletters.get(issue.newsletter)
+    if issue.special or newsletter is None:
+        return None
+    return issue.send_at, issue.send_at + newsletter.late
 
 
 def start(house: Installation, issue_id: int, *, actor: str, now: datetime) -> int:

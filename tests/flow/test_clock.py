@@ -9,9 +9,12 @@ from sqlalchemy import func, select
 
 from mailer import clock
 from mailer.installation import Installation, load_plan
+from mailer.issues.compose import compose
 from mailer.issues.model import Issue, IssueState
+from mailer.issues.release import act_on
+from mailer.issues.workflow import Act
 from mailer.outbox.model import Delivery
-from tests.flow.conftest import PLAN, enrol
+from tests.flow.conftest import PLAN, bring_items, enrol
 
 #: Monday, 07:30 in Berlin
 SLOT = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
@@ -77,6 +80,19 @@ def test_what_needs_a_release_is_composed_and_never_sent_without(house: Installa
         at(house, now)
         composed = [each for each in issues(house) if each[0] == "infomail"]
         assert composed == [("infomail", first_tuesday, IssueState.DRAFT)]
+
+
+def test_what_is_outside_the_plan_waits_for_somebody_to_send_it(house: Installation) -> None:
+    enrol(house, 1)
+    bring_items(house, 1)
+    with house.database.write() as session:
+        newsletter = house.plan.newsletters["infomail"]
+        issue = compose(session, newsletter, slot=SLOT, send_at=SLOT, special=True, now=SLOT)
+        act_on(session, issue, Act.APPROVE, actor="user:1", now=SLOT)
+    for now in (SLOT, SLOT + timedelta(seconds=5), SLOT + timedelta(hours=1)):
+        assert clock.start_due(house, now=now) == []
+    assert issues(house) == [("infomail", SLOT, IssueState.APPROVED)]
+    assert clock.start(house, issue.id, actor="user:1", now=SLOT + timedelta(days=1)) == 1
 
 
 def test_a_holiday_moves_the_sending_and_never_the_slot(house: Installation, tmp_path: Path) -> None:

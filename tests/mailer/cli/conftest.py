@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from mailer.cli import main
+from mailer.database import Database
+from mailer.feeds.model import Feed, Item
 from mailer.setup import set_up
 
 
@@ -51,3 +53,20 @@ def infomail(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         return Ran(int(ended.value.code or 0), captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def items(folder: Path) -> None:
+    """What an earlier fetch of a feed of the shipped plan brought: three items."""
+    database = Database(f"sqlite:///{folder}/infomail.sqlite")
+    now = datetime.now(UTC)
+    with database.write() as session:
+        session.add(Feed(key="engagiert-in-nrw-netzwerk", url="https://www.example.org/", every=3600))
+        session.add_all(
+            Item(
+                feed_key="engagiert-in-nrw-netzwerk", identity=f"urn:{n}", title=f"Meldung {n}", digest=f"{n}",
+                first_seen_at=now, fetched_at=now,
+            )
+            for n in range(3)
+        )  # fmt: skip
+    database.close()

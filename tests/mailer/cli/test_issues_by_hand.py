@@ -1,0 +1,26 @@
+"""`infomail issues`: what an editor is told on the way of an issue."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.mailer.cli.conftest import Infomail
+
+NOW = datetime.now(UTC)
+
+pytestmark = pytest.mark.usefixtures("items")
+
+
+@pytest.mark.parametrize(
+    ("slot", "told"),
+    [
+        (None, "the clock does not send it: run `infomail issues send 1`"),
+        ("2126-12-03T09:00", "goes out at 2126-12-03T09:00+01:00, by the clock"),
+        (f"{NOW - timedelta(minutes=1):%Y-%m-%dT%H:%MZ}", "goes out now, by the clock"),
+        ("2020-12-01T09:00", "its time, 2020-12-01T09:00+01:00, is over: run `infomail issues send 1`"),
+    ],
+)
+def test_approving_says_what_comes_next(infomail: Infomail, slot: str | None, told: str) -> None:
+    infomail("issues", "compose", "infomail", *(["--slot", slot] if slot else []))
+    ran = infomail("issues", "approve", "1")
+    assert (ran.code, ran.out, ran.err) == (0, "issue 1 is approved\n", f"{told}\n")
