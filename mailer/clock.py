@@ -116,7 +116,11 @@ def _compose(
         if issue.state is IssueState.DRAFT and planned.send_at is None:
             act_on(session, issue, Act.CANCEL, actor="clock", now=now)
         elif issue.state is IssueState.DRAFT and newsletter.release == "none":
-            act_on(session, issue, Act.APPROVE, actor="clock", now=now)
+            if entries_of(session, issue):
+                act_on(session, issue, Act.APPROVE, actor="clock", now=now)
+            else:  # the plan sends with few items (too_few), but there is not one
+                act_on(session, issue, Act.CANCEL, actor="clock", now=now)
+                log.warning("issue.empty", issue=issue.id)
         return issue.id
 
 

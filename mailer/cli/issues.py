@@ -56,7 +56,10 @@ def compose_(
         False, "--update", help="Append to the draft (of the slot, else the newest) what came since."
     ),
 ) -> None:
-    """Choose what is new and print the id of the issue. A slot that has an issue gives that one."""
+    """Choose what is new and print the id of the issue; its state and entries are told on stderr.
+
+    A slot that has an issue gives that one.
+    """
     with open_house() as house:
         planned = house.plan.newsletters.get(newsletter)
         if planned is None:
@@ -70,9 +73,11 @@ def compose_(
                     issue = compose(session, planned, slot=at, send_at=at, special=slot is None, now=now())
                 if later:
                     update(session, issue, planned)
+                entries = len(entries_of(session, issue))
         except (NoSuchList, NotADraft) as error:
             raise Refused(str(error)) from None
     typer.echo(issue.id)
+    typer.echo(f"{issue.state}, {entries} {'entry' if entries == 1 else 'entries'}", err=True)
 
 
 @app.command("list")

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from mailer.installation import Installation
 from mailer.issues.model import Issue, IssueState
 from subscribers.model import Subscription, SubscriptionState
-from tests.flow.conftest import Sink, enrol
+from tests.flow.conftest import Sink, bring_items, enrol
 
 SERVE = [sys.executable, "-m", "mailer", "serve"]
 
@@ -89,6 +89,7 @@ def test_a_newsletter_without_a_hand_goes_out_and_its_links_work(
     house: Installation, sink: Sink, environment: dict[str, str], tmp_path: Path
 ) -> None:
     people = enrol(house, 5)
+    bring_items(house, 1)
     plan_due_now(tmp_path, (tmp_path / "schedule.toml").read_text(encoding="utf-8"))
     with serving(environment, tmp_path) as (_, base):
         until(lambda: is_up(base))

@@ -129,6 +129,7 @@ def test_people_go_in_and_come_out_as_they_were(folder: Path) -> None:
         )
 
 
+@pytest.mark.usefixtures("items")
 def test_an_issue_goes_through_its_workflow_by_hand(folder: Path) -> None:
     issue = said("issues", "compose", "infomail").strip()
     assert said("issues", "compose", "infomail", "--slot", "2026-12-01T09:00").strip() != issue

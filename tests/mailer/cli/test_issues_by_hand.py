@@ -8,9 +8,8 @@ from tests.mailer.cli.conftest import Infomail
 
 NOW = datetime.now(UTC)
 
-pytestmark = pytest.mark.usefixtures("items")
 
-
+@pytest.mark.usefixtures("items")
 @pytest.mark.parametrize(
     ("slot", "told"),
     [
@@ -21,6 +20,15 @@ pytestmark = pytest.mark.usefixtures("items")
     ],
 )
 def test_approving_says_what_comes_next(infomail: Infomail, slot: str | None, told: str) -> None:
-    infomail("issues", "compose", "infomail", *(["--slot", slot] if slot else []))
+    composed = infomail("issues", "compose", "infomail", *(["--slot", slot] if slot else []))
+    assert (composed.code, composed.out, composed.err) == (0, "1\n", "draft, 3 entries\n")
     ran = infomail("issues", "approve", "1")
     assert (ran.code, ran.out, ran.err) == (0, "issue 1 is approved\n", f"{told}\n")
+
+
+def test_an_issue_without_entries_is_refused(infomail: Infomail) -> None:
+    composed = infomail("issues", "compose", "infomail")
+    assert (composed.out, composed.err) == ("1\n", "draft, 0 entries\n")
+    ran = infomail("issues", "approve", "1")
+    line = "infomail: issue 1: cannot approve an issue without entries\n"
+    assert (ran.code, ran.out, ran.err) == (1, "", line)
