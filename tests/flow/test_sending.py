@@ -1,6 +1,7 @@
 """From an approved issue to the next server, through everything between, and with everything that breaks."""
 
 import asyncio
+import csv
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 from mailer import clock, daemon
+from mailer.cli.deliveries import deliveries
 from mailer.installation import Installation
 from mailer.issues.compose import compose
 from mailer.issues.model import Entry, Issue, IssueState
@@ -166,6 +168,22 @@ def test_a_delivery_whose_signing_key_is_gone_fails_by_name_and_stops_no_other(
         replies = session.scalars(select(Delivery.last_reply)).all()
     assert replies == ["signing key 9 is missing from INFOMAIL_SECRET_KEYS"] * len(people)
     assert states(house) == {"failed": 2}
+
+
+@pytest.mark.parametrize("key_is_gone", [False, True])
+def test_the_rows_of_an_issue_outlive_the_key_that_signed_it(
+    house: Installation, capsys: pytest.CaptureFixture[str], key_is_gone: bool
+) -> None:
+    people = enrol(house, 2)
+    issue = started(house)
+    if key_is_gone:
+        with house.database.write() as session:
+            session.get_one(Issue, issue).key_id = 9
+    deliveries(issue, as_json=False, as_csv=True)
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert [(row["address"], row["message_id"] == "") for row in rows] == [
+        (address, key_is_gone) for address in people
+    ]
 
 
 def test_a_deferred_recipient_waits_and_is_tried_again(house: Installation, sink: Sink) -> None:
