@@ -3,6 +3,7 @@
 A command's module is imported when it is called: importing all of them takes a second.
 """
 
+import os
 import sys
 from importlib import import_module
 
@@ -73,6 +74,8 @@ def _root() -> None:
 
 def main() -> None:
     """Run a command; what is refused is a line (or one for each mistake) on stderr, and exit code 1."""
+    # keys, addresses and unreleased issues lie in what is written: it is for the owner's eyes only
+    os.umask(0o077)
     try:
         app()
     except Refused as error:

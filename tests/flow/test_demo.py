@@ -47,7 +47,7 @@ municipality = "08111000"
 def demo(folder: Path, recipients: int, **settings: str) -> dict[str, Any]:
     answer = subprocess.run(
         [*INFOMAIL, "demo", "--dir", folder, "--recipients", str(recipients), "--json"],
-        capture_output=True, text=True, env=os.environ | settings, check=True,
+        capture_output=True, text=True, env=os.environ | settings, check=True, umask=0,
     )  # fmt: skip
     account: dict[str, Any] = json.loads(answer.stdout)
     return account
@@ -70,6 +70,8 @@ def test_everybody_gets_a_sound_mail_with_an_own_link_and_a_second_run_brings_on
     assert first["editions"] > 1
     assert Path(first["preview"]).read_text(encoding="utf-8").startswith("<!doctype html>")
     assert Path(first["database"]).exists()
+    everything = [tmp_path / "demo", *(tmp_path / "demo").rglob("*")]
+    assert [path for path in everything if path.stat().st_mode & 0o077] == []
     arrived = mails(tmp_path / "demo")
     issue = [mail for mail in arrived if mail["Feedback-ID"].startswith(f"{first['issue']}:")]
     by_clock = [mail for mail in arrived if ":termine:" in mail["Feedback-ID"]]

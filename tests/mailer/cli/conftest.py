@@ -1,5 +1,6 @@
 """Commands in a folder of their own, run as `infomail` runs them."""
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -47,8 +48,12 @@ def infomail(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
     def run(*arguments: str) -> Ran:
         monkeypatch.setattr(sys, "argv", ["infomail", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
+        mask = os.umask(0o022)
+        try:
+            with pytest.raises(SystemExit) as ended:
+                main()
+        finally:
+            os.umask(mask)  # main sets one for its process, which is ours here
         captured = capsys.readouterr()
         return Ran(int(ended.value.code or 0), captured.out, captured.err)
 

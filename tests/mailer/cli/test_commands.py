@@ -65,6 +65,16 @@ def test_init_makes_a_folder_whose_secrets_are_its_owners_and_keeps_what_is_ther
     assert env.read_text() == before
 
 
+def test_what_is_written_is_its_owners_whatever_the_umask(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    for arguments, where in ((["init", str(made)], tmp_path), (["worker", "--drain"], made)):
+        subprocess.run(
+            [sys.executable, "-m", "mailer", *arguments], cwd=where, umask=0, check=True, capture_output=True
+        )
+    assert {path.name for path in made.iterdir()} >= {"infomail.sqlite", "schedule.toml", "spool"}
+    assert [path for path in (made, *made.rglob("*")) if path.stat().st_mode & 0o077] == []
+
+
 def test_check_names_what_is_wrong_with_its_line(folder: Path) -> None:
     with pytest.raises(Refused, match="INFOMAIL_SENDER_NAME: empty"):
         call("check")
