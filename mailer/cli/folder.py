@@ -2,6 +2,9 @@
 
 import contextlib
 import os
+import shlex
+import shutil
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -121,5 +124,14 @@ mails     {account.inbox}
 preview   {account.preview}
 database  {account.database}
 
-To answer the mailed links: cd {folder} && infomail serve"""
+To answer the mailed links: cd {shlex.quote(str(folder))} && {_called()} serve"""
     )
+
+
+def _called() -> str:
+    """What to type for this very program in another folder: it need not be on the PATH."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m mailer"
+    found = shutil.which("infomail")
+    return "infomail" if found and called.samefile(found) else shlex.quote(str(called.absolute()))

@@ -4,6 +4,7 @@ import email
 import email.policy
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,10 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mailer.demo.place import only_one
+from tests.flow.test_serve import is_up, until
 
 INFOMAIL = [sys.executable, "-m", "mailer"]
 KEYS = {
@@ -87,6 +91,33 @@ def test_everybody_gets_a_sound_mail_with_an_own_link_and_a_second_run_brings_on
     news = _titles(tmp_path / "demo", second["issue"])
     assert news
     assert news.isdisjoint(titles)
+
+
+@pytest.mark.parametrize("on_path", [True, False])
+def test_the_command_it_ends_with_answers_the_links(tmp_path: Path, on_path: bool) -> None:
+    program = tmp_path / "bin" / "infomail"
+    program.parent.mkdir()
+    program.write_text(f"#!{sys.executable}\nfrom mailer.cli import main\nmain()\n")
+    program.chmod(0o755)
+    path = f"{program.parent}:{os.environ['PATH']}" if on_path else "/usr/bin:/bin"
+    environment = os.environ | {"PATH": path}
+    called = "infomail" if on_path else "bin/infomail"
+    told = subprocess.run(
+        [called, "demo", "--dir", "the demo", "--recipients", "3"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    command = told.splitlines()[-1].partition(": ")[2]
+    assert command == f"cd 'the demo' && {'infomail' if on_path else program} serve"
+    serving = subprocess.Popen(
+        command, shell=True, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        base = re.search("PUBLIC_URL=(.*)", (tmp_path / "the demo" / ".env").read_text(encoding="utf-8"))
+        assert base
+        until(lambda: is_up(base[1]))
+    finally:
+        os.killpg(serving.pid, signal.SIGTERM)
+        serving.wait(30)
 
 
 def _titles(folder: Path, issue: int) -> set[str]:
