@@ -1,5 +1,6 @@
 """`infomail issues`: what an editor is told on the way of an issue."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -32,3 +33,14 @@ def test_an_issue_without_entries_is_refused(infomail: Infomail) -> None:
     ran = infomail("issues", "approve", "1")
     line = "infomail: issue 1: cannot approve an issue without entries\n"
     assert (ran.code, ran.out, ran.err) == (1, "", line)
+
+
+@pytest.mark.usefixtures("items")
+def test_times_in_json_are_iso_8601_with_their_offset(infomail: Infomail) -> None:
+    infomail("issues", "compose", "infomail", "--slot", "2126-12-03T09:00")
+    (listed,) = json.loads(infomail("issues", "list", "--json").out)
+    assert (listed["slot"], listed["send_at"]) == ("2126-12-03T08:00:00+00:00",) * 2
+    shown = json.loads(infomail("issues", "show", "1", "--json").out)
+    fetched = shown["entries"][0]["fetched_at"]
+    assert "T" in fetched
+    assert datetime.fromisoformat(fetched).tzinfo is not None
