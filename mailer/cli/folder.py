@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -115,7 +116,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def config(as_json: bool = JSON) -> None:
-    """Every setting, its value and where it came from; secrets are masked."""
+    """Every setting, its value and where it came from; keys and passwords are masked."""
     settings = read_settings()
     in_file = {name.upper() for name in dotenv_values(".env")} if Path(".env").exists() else set()
     in_environment = {name.upper() for name in os.environ}
@@ -123,8 +124,11 @@ def config(as_json: bool = JSON) -> None:
     for name, field in Settings.model_fields.items():
         variable = f"{_PREFIX}{name.upper()}"
         value = getattr(settings, name)
-        if isinstance(value, SecretStr):
-            value = "***" if value.get_secret_value() else ""
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if name.endswith(("_url", "_urls", "_proxy")):
+            value = ",".join(map(_without_password, re.split(r",(?=[\w+]+://)", text)))
+        elif isinstance(value, SecretStr):
+            value = "***" if text else ""
         source = "default"
         if variable in in_environment:
             source = "environment"
@@ -135,6 +139,16 @@ def config(as_json: bool = JSON) -> None:
         print_json(rows)
     else:
         print_table(rows, "name", "value", "from")
+
+
+def _without_password(url: str) -> str:
+    """The URL with *** for what may be a password: rather too much than too little."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return "***" if url else ""
+    # to the last @: in a password that is not encoded there may be one, and in a user name, too
+    rest = re.sub(r"(?s)^([^:]*):.*@", r"\1:***@", rest)
+    return scheme + separator + re.sub(r"(?i)(password=)[^&]*", r"\1***", rest)
 
 
 @db.command("upgrade")
