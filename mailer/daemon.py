@@ -160,6 +160,7 @@ async def _pages(house: Installation, listening: socket.socket, stop: asyncio.Ev
     server = _Pages(
         uvicorn.Config(
             create_app(house.settings, house.database),
+            log_config=None,  # its own writes no JSON
             log_level="warning",
             access_log=False,  # it would write every token into a file
             proxy_headers=True,
