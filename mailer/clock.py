@@ -4,6 +4,7 @@ Every function may be called as often as one likes: the keys in the database mak
 clock, or a second call, change nothing.
 """
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -16,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from mailer import schedule
 from mailer.feeds import refresh as feeds
+from mailer.feeds.model import Feed
 from mailer.installation import Installation
 from mailer.issues.compose import compose
 from mailer.issues.model import Issue, IssueState, entries_of, issues_of, last_slot
@@ -72,9 +74,13 @@ def sync_feeds(house: Installation) -> None:
 
 async def refresh_feeds(house: Installation, *, now: datetime | None) -> list[feeds.Refreshed]:
     """Fetch the feeds that are due; all of them where `now` is None."""
-    with house.database.read() as session:
-        due = feeds.due_feeds(session, now)
+    due = await asyncio.to_thread(_due_feeds, house, now)
     return await feeds.refresh(house.database, due, policy=house.fetching, now=lambda: datetime.now(UTC))
+
+
+def _due_feeds(house: Installation, now: datetime | None) -> list[Feed]:
+    with house.database.read() as session:
+        return feeds.due_feeds(session, now)
 
 
 def compose_due(
@@ -111,7 +117,11 @@ def _compose(
         if issue.state is IssueState.DRAFT and planned.send_at is None:
             act_on(session, issue, Act.CANCEL, actor="clock", now=now)
         elif issue.state is IssueState.DRAFT and newsletter.release == "none":
-            act_on(session, issue, Act.APPROVE, actor="clock", now=now)
+            if entries_of(session, issue):
+                act_on(session, issue, Act.APPROVE, actor="clock", now=now)
+            else:  # the plan sends with few items (too_few), but there is not one
+                act_on(session, issue, Act.CANCEL, actor="clock", now=now)
+                log.warning("issue.empty", issue=issue.id)
         return issue.id
 
 
@@ -121,8 +131,8 @@ def start_due(house: Installation, *, now: datetime) -> list[int]:
         approved = issues_of(session, [IssueState.APPROVED])
     started = []
     for issue in approved:
-        newsletter = house.plan.newsletters.get(issue.newsletter)
-        if newsletter and issue.send_at <= now <= issue.send_at + newsletter.late:
+        window = start_window(house.plan, issue)
+        if window and window[0] <= now <= window[1]:
             try:
                 start(house, issue.id, actor="clock", now=now)
             except IllegalMove:
@@ -136,6 +146,17 @@ def start_due(house: Installation, *, now: datetime) -> list[int]:
                 continue
             started.append(issue.id)
     return started
+
+
+def start_window(plan: schedule.Plan, issue: Issue) -> tuple[datetime, datetime] | None:
+    """First and last instant at which the clock starts this issue, once it is released.
+
+    None where the clock never does: the plan says no time for it, so somebody must.
+    """
+    newsletter = plan.newsletters.get(issue.newsletter)
+    if issue.special or newsletter is None:
+        return None
+    return issue.send_at, issue.send_at + newsletter.late
 
 
 def start(house: Installation, issue_id: int, *, actor: str, now: datetime) -> int:

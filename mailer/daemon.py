@@ -11,7 +11,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 
 import structlog
@@ -108,12 +108,13 @@ async def serve(
 async def _clock(house: Installation) -> AsyncIterator[None]:
     """APScheduler in memory; it only looks for what is due. What is due is in the database."""
     clock.sync_feeds(house)
-    jobs: dict[str, Callable[[], object]] = {
-        "feeds": lambda: asyncio.run(clock.refresh_feeds(house, now=_now())),
-        "compose": lambda: clock.compose_due(house, now=_now()),
-        "start": lambda: clock.start_due(house, now=_now()),
-        "requests": lambda: clock.answer_requests(house, now=_now()),
-        "receipts": lambda: clock.read_receipts(house, now=_now()),
+    jobs: dict[str, Callable[[], Awaitable[object]]] = {
+        # it waits for others, so it stays in the loop: there the end of `serve` can break it off
+        "feeds": lambda: clock.refresh_feeds(house, now=_now()),
+        "compose": lambda: asyncio.to_thread(clock.compose_due, house, now=_now()),
+        "start": lambda: asyncio.to_thread(clock.start_due, house, now=_now()),
+        "requests": lambda: asyncio.to_thread(clock.answer_requests, house, now=_now()),
+        "receipts": lambda: asyncio.to_thread(clock.read_receipts, house, now=_now()),
     }
     looking: set[asyncio.Task[None]] = set()
     scheduler = AsyncIOScheduler(timezone=UTC)
@@ -138,13 +139,15 @@ async def _clock(house: Installation) -> AsyncIterator[None]:
             await asyncio.wait(looking, timeout=_GRACE)
 
 
-async def _guarded(name: str, job: Callable[[], object], looking: set[asyncio.Task[None]]) -> None:
+async def _guarded(name: str, job: Callable[[], Awaitable[object]], looking: set[asyncio.Task[None]]) -> None:
     """One failed look is written down and does not end the clock."""
     task = asyncio.current_task()
     assert task is not None
     looking.add(task)
     try:
-        await asyncio.to_thread(job)
+        await job()
+    except asyncio.CancelledError:
+        pass  # `serve` ends; what this look did not finish is still due at the next start
     except Exception:
         log.exception("clock.failed", job=name)
     finally:
@@ -158,6 +161,7 @@ async def _pages(house: Installation, listening: socket.socket, stop: asyncio.Ev
     server = _Pages(
         uvicorn.Config(
             create_app(house.settings, house.database),
+            log_config=None,  # its own writes no JSON
             log_level="warning",
             access_log=False,  # it would write every token into a file
             proxy_headers=True,

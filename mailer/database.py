@@ -124,6 +124,13 @@ def is_current(database: Database) -> bool:
         return MigrationContext.configure(connection).get_current_revision() == head
 
 
+def is_newer(database: Database) -> bool:
+    """Whether the schema is one that this program does not know: a later version made it."""
+    known = {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
+    with database.engine.connect() as connection:
+        return not known.issuperset(MigrationContext.configure(connection).get_current_heads())
+
+
 def _alembic() -> Config:
     config = Config()
     config.set_main_option("script_location", "mailer:migrations")

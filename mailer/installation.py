@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.exc import ArgumentError
 
-from mailer.database import Database, is_current
+from mailer.database import Database, is_current, is_newer, upgrade
 from mailer.feeds.fetch import Policy
 from mailer.links import Links
 from mailer.receipts.returnpath import ReturnPath
@@ -58,10 +58,22 @@ def open_database(settings: Settings) -> Iterator[Database]:
     database = connect(settings)
     try:
         if not is_current(database):
+            _refuse_newer(database)
             raise NotConfigured("the database has not the newest schema: run `infomail db upgrade`")
         yield database
     finally:
         database.close()
+
+
+def migrate(database: Database) -> None:
+    """Bring the database to the newest schema; an empty one is created. Raises NotConfigured."""
+    _refuse_newer(database)
+    upgrade(database)
+
+
+def _refuse_newer(database: Database) -> None:
+    if is_newer(database):
+        raise NotConfigured("this program is older than the database: run the version that last upgraded it")
 
 
 def connect(settings: Settings) -> Database:

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from mailer.database import upgrade
-from mailer.installation import connect, load_plan
+from mailer.installation import connect, load_plan, migrate
 from mailer.schedule import Plan
 from mailer.settings import Settings
 from mailer.shipped import shipped
@@ -46,7 +45,7 @@ def set_up(folder: Path, *, overrides: Mapping[str, str], now: datetime) -> list
         settings = Settings()
         plan = load_plan(settings)
         database = connect(settings)
-        upgrade(database)
+        migrate(database)
         with database.write() as session:
             if import_register(session, settings.register_path or shipped("register") / "nrw").added:
                 made.append("the register of municipalities")

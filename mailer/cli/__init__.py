@@ -3,8 +3,11 @@
 A command's module is imported when it is called: importing all of them takes a second.
 """
 
+import os
+import select
 import sys
 from importlib import import_module
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
@@ -39,7 +42,21 @@ class Refused(Exception):
     """The command cannot be done; its lines go to stderr and the exit code is 1."""
 
 
+class _Unread(Exception):
+    """Whoever read our output had enough (`| head`). No OSError, or typer would end with exit code 1."""
+
+
 class _Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            done = super().invoke(ctx)
+            sys.stdout.flush()  # at Python's end it would be too late to mind what goes wrong
+        except BrokenPipeError as error:
+            if _has_reader():  # it was another pipe
+                raise Refused(f"the system: {error.strerror}") from error
+            raise _Unread from None
+        return done
+
     def list_commands(self, ctx: object) -> list[str]:
         return list(_COMMANDS)
 
@@ -75,15 +92,32 @@ def _root() -> None:
 
 def main() -> None:
     """Run a command; what is refused is a line (or one for each mistake) on stderr, and exit code 1."""
+    # keys, addresses and unreleased issues lie in what is written: it is for the owner's eyes only
+    os.umask(0o077)
+    code: int | str | None = 0
     try:
         app()
+    except SystemExit as ended:
+        # rich, which prints the help, says 1 when its reader had enough
+        code = 0 if isinstance(ended.__context__, BrokenPipeError) else ended.code
     except Refused as error:
         print(f"infomail: {error}", file=sys.stderr)
-        sys.exit(1)
-    except BrokenPipeError:
-        # the reader of our output had enough
-        sys.stderr.close()
-        sys.exit(0)
+        code = 1
+    except _Unread:
+        pass
     except OSError as error:
         print(f"infomail: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
-        sys.exit(1)
+        code = 1
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Python would try again at its end, and complain: what is left goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _has_reader() -> bool:
+    """Whether somebody may still read our output: a pipe whose other end is closed says POLLERR."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return not poll.poll(0)

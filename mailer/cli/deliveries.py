@@ -63,12 +63,17 @@ def _counts(session: Session, issue: Issue) -> dict[str, int | str]:
 def _rows(session: Session, house: Installation, issue: Issue) -> Iterator[tuple[object, ...]]:
     query = select(Delivery).where(Delivery.issue_id == issue.id).order_by(Delivery.id)
     for row in session.scalars(query.execution_options(yield_per=1000)):
-        token = sign(
-            house.signing, Purpose.MESSAGE_ID, issue.handle, row.subscriber_handle, key_id=issue.key_id
-        )
-        message_id = f"<{token}@{house.letterhead.message_id_domain}>"
+        message_id = _message_id(house, issue, row)
         reply = _without_formula(row.last_reply)
         yield row.address, row.state.value, row.reason, row.returned.value, row.attempts, message_id, reply
+
+
+def _message_id(house: Installation, issue: Issue, row: Delivery) -> str:
+    """Made anew from the key that signed it; empty once that key is gone."""
+    if issue.key_id not in house.signing.by_id:
+        return ""
+    token = sign(house.signing, Purpose.MESSAGE_ID, issue.handle, row.subscriber_handle, key_id=issue.key_id)
+    return f"<{token}@{house.letterhead.message_id_domain}>"
 
 
 def _without_formula(text: str) -> str:

@@ -1,23 +1,41 @@
 """`infomail init`, `check`, `config`, `db upgrade`, `demo`: the folder that a service runs in."""
 
 import contextlib
+import difflib
 import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
 from dataclasses import asdict
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import typer
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import SecretStr
 
 from mailer.cli import Refused
 from mailer.cli.surroundings import JSON, now, open_house, print_json, read_settings
 from mailer.cli.tables import print_table
-from mailer.database import upgrade
-from mailer.installation import NotConfigured, connect, load_plan, open_pool, signing_keys, suppression_key
+from mailer.installation import (
+    NotConfigured,
+    connect,
+    load_plan,
+    migrate,
+    open_pool,
+    signing_keys,
+    suppression_key,
+)
 from mailer.render.preflight import imprint_gaps
 from mailer.settings import Settings
 from mailer.setup import set_up
 from subscribers.register import BadRegister
+
+_PREFIX = "INFOMAIL_"
 
 db = typer.Typer(no_args_is_help=True, add_completion=False, help="The database.")
 
@@ -45,7 +63,7 @@ def init(folder: Path = typer.Argument(Path(), help="The folder to make ready.")
 def check() -> None:
     """Say what is wrong in plan and settings of this folder, with line numbers."""
     settings = read_settings()
-    problems = []
+    problems = list(_misspelt(Path(".env")))
     for part in (load_plan, signing_keys, suppression_key, open_pool):
         try:
             part(settings)
@@ -59,20 +77,58 @@ def check() -> None:
             ]
     if problems:
         raise Refused("\n          ".join(problems))
+    for note in _only_for_trying_out(settings):
+        typer.echo(f"note: {note}", err=True)
     typer.echo("plan and settings are in order")
 
 
+def _misspelt(env: Path) -> Iterator[str]:
+    """Names in the file that begin as ours do and are none: a line each, with the nearest right one."""
+    if not env.exists():
+        return
+    known = [name.upper() for name in Settings.model_fields]
+    with env.open(encoding="utf-8") as file:
+        for binding in parse_stream(file):
+            name = (binding.key or "").upper()
+            if not name.startswith(_PREFIX) or name.removeprefix(_PREFIX) in known:
+                continue
+            close = difflib.get_close_matches(name.removeprefix(_PREFIX)[:40], known, n=1, cutoff=0.5)
+            advice = f"nearest is {_PREFIX}{close[0]}" if close else "`infomail config` shows them all"
+            yield f"{env}:{binding.original.line}: {binding.key}: no such setting; {advice}"
+
+
+def _only_for_trying_out(settings: Settings) -> Iterator[str]:
+    """Settings that are right on one machine and wrong for mails to others."""
+    host = urlsplit(settings.public_url).hostname or ""
+    if host == "localhost" or host.endswith(".localhost") or _is_loopback(host):
+        yield f"{_PREFIX}PUBLIC_URL: {settings.public_url}: only this machine can follow the mailed links"
+    for name in ("sender_address", "operator_address", "sender_email", "return_path"):
+        value = getattr(settings, name)
+        if value.endswith("@localhost"):
+            yield f"{_PREFIX}{name.upper()}: {value}: what others send there does not arrive"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def config(as_json: bool = JSON) -> None:
-    """Every setting, its value and where it came from; secrets are masked."""
+    """Every setting, its value and where it came from; keys and passwords are masked."""
     settings = read_settings()
     in_file = {name.upper() for name in dotenv_values(".env")} if Path(".env").exists() else set()
     in_environment = {name.upper() for name in os.environ}
     rows = []
     for name, field in Settings.model_fields.items():
-        variable = f"INFOMAIL_{name.upper()}"
+        variable = f"{_PREFIX}{name.upper()}"
         value = getattr(settings, name)
-        if isinstance(value, SecretStr):
-            value = "***" if value.get_secret_value() else ""
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if name.endswith(("_url", "_urls", "_proxy")):
+            value = ",".join(map(_without_password, re.split(r",(?=[\w+]+://)", text)))
+        elif isinstance(value, SecretStr):
+            value = "***" if text else ""
         source = "default"
         if variable in in_environment:
             source = "environment"
@@ -85,12 +141,22 @@ def config(as_json: bool = JSON) -> None:
         print_table(rows, "name", "value", "from")
 
 
+def _without_password(url: str) -> str:
+    """The URL with *** for what may be a password: rather too much than too little."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return "***" if url else ""
+    # to the last @: in a password that is not encoded there may be one, and in a user name, too
+    rest = re.sub(r"(?s)^([^:]*):.*@", r"\1:***@", rest)
+    return scheme + separator + re.sub(r"(?i)(password=)[^&]*", r"\1***", rest)
+
+
 @db.command("upgrade")
 def upgrade_() -> None:
     """Bring the database to the newest schema."""
     try:
         with contextlib.closing(connect(read_settings())) as database:
-            upgrade(database)
+            migrate(database)
     except NotConfigured as problem:
         raise Refused(str(problem)) from None
 
@@ -121,5 +187,14 @@ mails     {account.inbox}
 preview   {account.preview}
 database  {account.database}
 
-To answer the mailed links: cd {folder} && infomail serve"""
+To answer the mailed links: cd {shlex.quote(str(folder))} && {_called()} serve"""
     )
+
+
+def _called() -> str:
+    """What to type for this very program in another folder: it need not be on the PATH."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m mailer"
+    found = shutil.which("infomail")
+    return "infomail" if found and called.samefile(found) else shlex.quote(str(called.absolute()))

@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import typer
 from jinja2 import TemplateError
@@ -22,6 +23,7 @@ from mailer.cli.surroundings import (
     print_json,
 )
 from mailer.cli.tables import print_table
+from mailer.database import Database
 from mailer.installation import Installation, open_pool
 from mailer.issues.compose import NoSuchList, NotADraft, compose, update
 from mailer.issues.model import Issue, IssueState, entries_of, issues_of
@@ -33,6 +35,7 @@ from mailer.outbox.trial import send_trial
 from mailer.render.choose import Chooser
 from mailer.render.editions import Rendered, render_edition
 from mailer.render.mjml import BadMjml, NotSelfContained
+from mailer.schedule import Plan
 from mailer.smtp import Outcome, Result
 from subscribers.addresses import BadAddress, normalise
 from subscribers.audience import AudienceKey
@@ -53,7 +56,10 @@ def compose_(
         False, "--update", help="Append to the draft (of the slot, else the newest) what came since."
     ),
 ) -> None:
-    """Choose what is new and print the id of the issue. A slot that has an issue gives that one."""
+    """Choose what is new and print the id of the issue; its state and entries are told on stderr.
+
+    A slot that has an issue gives that one.
+    """
     with open_house() as house:
         planned = house.plan.newsletters.get(newsletter)
         if planned is None:
@@ -67,9 +73,11 @@ def compose_(
                     issue = compose(session, planned, slot=at, send_at=at, special=slot is None, now=now())
                 if later:
                     update(session, issue, planned)
+                entries = len(entries_of(session, issue))
         except (NoSuchList, NotADraft) as error:
             raise Refused(str(error)) from None
     typer.echo(issue.id)
+    typer.echo(f"{issue.state}, {entries} {'entry' if entries == 1 else 'entries'}", err=True)
 
 
 @app.command("list")
@@ -171,8 +179,21 @@ async def _send_trial(
 
 @app.command()
 def approve(issue_id: int = _ISSUE, who: str = AS) -> None:
-    """Release an issue as it is now; any later edit takes the release back."""
-    _act(issue_id, Act.APPROVE, who)
+    """Release an issue as it is now, and say when it goes out; any later edit takes the release back."""
+    with open_house() as house:
+        issue = _act(house.database, issue_id, Act.APPROVE, who)
+    typer.echo(_after_release(house.plan, issue), err=True)
+
+
+def _after_release(plan: Plan, issue: Issue) -> str:
+    send = f"run `infomail issues send {issue.id}`"
+    window = clock.start_window(plan, issue)
+    if window is None:
+        return f"the clock does not send it: {send}"
+    planned = issue.send_at.astimezone(ZoneInfo(issue.zone)).isoformat(timespec="minutes")
+    if now() > window[1]:
+        return f"its time, {planned}, is over: {send}"
+    return f"goes out at {planned}, by the clock" if now() < window[0] else "goes out now, by the clock"
 
 
 @app.command()
@@ -190,23 +211,26 @@ def send(issue_id: int = _ISSUE, who: str = AS) -> None:
 @app.command()
 def pause(issue_id: int = _ISSUE, who: str = AS) -> None:
     """Stop sending; what is on its way arrives, the rest waits."""
-    _act(issue_id, Act.PAUSE, who)
+    with open_database() as database:
+        _act(database, issue_id, Act.PAUSE, who)
 
 
 @app.command()
 def resume(issue_id: int = _ISSUE, who: str = AS) -> None:
     """Go on sending a paused issue."""
-    _act(issue_id, Act.RESUME, who)
+    with open_database() as database:
+        _act(database, issue_id, Act.RESUME, who)
 
 
 @app.command()
 def cancel(issue_id: int = _ISSUE, who: str = AS) -> None:
     """End an issue; what is not sent yet (it must be paused) never is."""
-    _act(issue_id, Act.CANCEL, who)
+    with open_database() as database:
+        _act(database, issue_id, Act.CANCEL, who)
 
 
-def _act(issue_id: int, act: Act, who: str | None) -> None:
-    with open_database() as database, database.write() as session:
+def _act(database: Database, issue_id: int, act: Act, who: str | None) -> Issue:
+    with database.write() as session:
         issue = _found(session, issue_id)
         try:
             act_on(session, issue, act, actor=actor(who), now=now())
@@ -214,7 +238,8 @@ def _act(issue_id: int, act: Act, who: str | None) -> None:
             raise Refused(f"issue {issue_id}: {error}") from None
         if act is Act.CANCEL:
             cancel_open(session, issue.id, actor=actor(who), now=now())
-        typer.echo(f"issue {issue_id} is {issue.state}")
+    typer.echo(f"issue {issue_id} is {issue.state}")
+    return issue
 
 
 def _newest_draft(session: Session, newsletter: str) -> Issue | None:

@@ -6,8 +6,9 @@ import typer
 from sqlalchemy import func, select
 
 from mailer.cli import Refused
-from mailer.cli.surroundings import JSON, now, open_database, print_json
+from mailer.cli.surroundings import JSON, now, open_database, print_json, read_settings
 from mailer.cli.tables import print_table
+from mailer.installation import load_plan
 from subscribers.addresses import BadAddress, normalise
 from subscribers.model import MailingList, Municipality, Subscription, SubscriptionState, Visibility
 
@@ -37,6 +38,9 @@ def add(
         except BadAddress as problem:
             raise Refused(f"--reply-to: {problem}") from None
     with open_database() as database, database.write() as session:
+        newsletters = load_plan(read_settings()).newsletters if follows else {}
+        if follows and follows not in newsletters:
+            raise Refused(f"there is no newsletter {follows!r} in the schedule: {', '.join(newsletters)}")
         if session.get(MailingList, key) is not None:
             raise Refused(f"there is a list {key!r} already")
         if municipality and session.get(Municipality, municipality) is None:

@@ -4,14 +4,34 @@ import sys
 from pathlib import Path
 
 import typer
+from sqlalchemy import select
 
 from mailer.cli import Refused
-from mailer.cli.surroundings import JSON, now, open_house, print_json
+from mailer.cli.surroundings import JSON, now, open_database, open_house, print_json
 from mailer.cli.tables import print_table
 from mailer.receipts.intake import LARGEST, take
+from mailer.receipts.model import Receipt, ReceiptState
 from mailer.receipts.report import Report, read_report
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Bounces, complaints and the like.")
+
+
+@app.command("list")
+def list_(
+    unread: bool = typer.Option(False, "--unread", help="Only what nobody could read or assign."),
+    as_json: bool = JSON,
+) -> None:
+    """What came back and what was made of it, the latest first; without addresses."""
+    # never the mail itself, which may be large
+    query = select(Receipt.id, Receipt.received_at, Receipt.kind, Receipt.state, Receipt.outcome)
+    if unread:
+        query = query.where(Receipt.state == ReceiptState.UNREAD)
+    with open_database() as database, database.read() as session:
+        rows = [row._asdict() for row in session.execute(query.order_by(Receipt.id.desc()))]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows, "id", "received_at", "kind", "state", "outcome")
 
 
 @app.command()

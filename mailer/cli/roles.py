@@ -81,7 +81,7 @@ def _report(house: Installation, as_json: bool) -> None:
             if due
             else ""
         )
-        raise Refused(f"{counts}{until}")
+        raise Refused(f"not everything is delivered: {counts}{until}")
 
 
 def _serve(**roles: bool) -> None:

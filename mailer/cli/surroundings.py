@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 import typer
@@ -73,9 +73,13 @@ def now() -> datetime:
 
 
 def print_json(value: object) -> None:
-    """JSON on stdout, and nothing else; what JSON has no form for (dates) as text."""
-    json.dump(value, sys.stdout, ensure_ascii=False, default=str, indent=None)
+    """JSON on stdout, and nothing else; times in ISO 8601, other things JSON has no form for as text."""
+    json.dump(value, sys.stdout, ensure_ascii=False, default=_as_text, indent=None)
     sys.stdout.write("\n")
+
+
+def _as_text(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)  # a datetime is a date, too
 
 
 #: options that many commands share

@@ -22,9 +22,9 @@ from mailer.demo.feeds import serve_feeds
 from mailer.demo.people import write_people
 from mailer.demo.place import feeds_on_loopback, only_one, settings_for
 from mailer.inbox import serve_inbox
-from mailer.installation import Installation, listen_on, open_installation
+from mailer.installation import Installation, NotConfigured, listen_on, open_installation
 from mailer.issues.compose import compose
-from mailer.issues.model import Issue, IssueState, issues_of, last_slot
+from mailer.issues.model import Issue, IssueState, entries_of, issues_of, last_slot
 from mailer.issues.release import act_on
 from mailer.issues.workflow import Act
 from mailer.outbox import figures
@@ -157,7 +157,11 @@ class _Demo:
         with self.house.database.write() as session:
             issue = session.get_one(Issue, issue_id)
             if issue.state in (IssueState.DRAFT, IssueState.REVIEW):
-                act_on(session, issue, Act.APPROVE, actor=_ACTOR, now=_now())
+                # a plan of one's own may have sections that take nothing of what the demo's feeds bring
+                release = Act.APPROVE if entries_of(session, issue) else Act.CANCEL
+                act_on(session, issue, release, actor=_ACTOR, now=_now())
+        if issue.state is IssueState.CANCELLED:
+            raise NotConfigured(f"schedule.toml: no section of {self.by_hand.key} takes any item of the demo")
         if issue.state is IssueState.APPROVED:
             self.tell(f"frozen: {clock.start(self.house, issue_id, actor=_ACTOR, now=_now())} deliveries")
         await daemon.drain(self.house)

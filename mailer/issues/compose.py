@@ -37,8 +37,8 @@ def compose(
     """The issue of this newsletter and slot: the one on record, or a new draft.
 
     `slot` is the nominal due time and the key, `send_at` when it is to go out. A `special` issue
-    (Sonderausgabe) is not of the plan: its slot is the moment it was composed, and somebody wants it
-    however few items there are.
+    (Sonderausgabe) is not of the plan: its slot is the moment it was composed, somebody wants it
+    however few items there are, and sends it when it is ready.
     """
     known = session.scalar(select(Issue).where(Issue.newsletter == newsletter.key, Issue.slot == slot))
     if known is not None:

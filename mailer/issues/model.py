@@ -37,7 +37,7 @@ class Issue(Base):
     newsletter: Mapped[str] = mapped_column(Text)
     slot: Mapped[datetime] = mapped_column(Utc)
     send_at: Mapped[datetime] = mapped_column(Utc)
-    #: outside the plan (Sonderausgabe)
+    #: outside the plan (Sonderausgabe): its slot is when it was composed, and no clock starts it
     special: Mapped[bool] = mapped_column(default=False)
     list_key: Mapped[str] = mapped_column(ForeignKey(MailingList.key))
     state: Mapped[IssueState] = mapped_column(one_of(IssueState), default=IssueState.DRAFT)

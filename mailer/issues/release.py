@@ -6,19 +6,23 @@ from sqlalchemy.orm import Session
 
 from mailer.issues.content import content_digest
 from mailer.issues.model import Issue, entries_of
-from mailer.issues.workflow import Act, next_state
+from mailer.issues.workflow import Act, IllegalMove, next_state
 from subscribers.chain import Chain, Happening, append
 
 
 def act_on(session: Session, issue: Issue, act: Act, *, actor: str, now: datetime) -> None:
     """Move an issue along its workflow, and put it on record. Raises IllegalMove.
 
-    Approving binds the release to the content as it is now.
+    Approving binds the release to the content as it is now; there must be some.
     """
-    issue.state = next_state(issue.state, act)
+    state = next_state(issue.state, act)
     if act is Act.APPROVE:
-        issue.approved_digest = content_digest(issue, entries_of(session, issue))
+        entries = entries_of(session, issue)
+        if not entries:
+            raise IllegalMove(f"cannot {act} an issue without entries")
+        issue.approved_digest = content_digest(issue, entries)
         issue.approved_by, issue.approved_at = actor, now
+    issue.state = state
     said = {"issue": f"{issue.handle:016x}", "newsletter": issue.newsletter}
     if act is Act.APPROVE:
         said["content"] = issue.approved_digest

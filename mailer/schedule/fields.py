@@ -140,6 +140,7 @@ def shown(raw: object) -> str:
     if isinstance(raw, list):
         return "a list"
     text = json.dumps(raw, ensure_ascii=False) if isinstance(raw, str | bool) else str(raw)
+    text = "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

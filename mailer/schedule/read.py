@@ -145,7 +145,7 @@ def _newsletter(key: str, table: Table, timezone: ZoneInfo, feeds: Mapping[str, 
     too_few = table.table("too_few", KEYS["too_few"])
     return Newsletter(
         key=key,
-        title=table.need("title", shapes.TEXT, ""),
+        title=table.need("title", shapes.LINE, ""),
         list=table.need("list", shapes.KEY, ""),
         rule=_rule(table),
         draft=draft,
@@ -181,7 +181,7 @@ def _section(table: Table, feeds: Mapping[str, Feed]) -> Section:
     if least > most:
         table.note(f"expected at most max, which is {most}, got {least}", "min")
     return Section(
-        title=table.need("title", shapes.TEXT, ""),
+        title=table.need("title", shapes.LINE, ""),
         feeds=_feeds_of(table, feeds),
         order=order,
         within=table.take("within", _SPAN, None),
@@ -239,5 +239,5 @@ def _feed(key: str, table: Table) -> Feed:
         municipality=table.take("municipality", shapes.MUNICIPALITY, None),
         internal=table.take("internal", shapes.FLAG, False),
         allow_private=table.take("allow_private", shapes.FLAG, False),
-        title=table.take("title", shapes.TEXT, ""),
+        title=table.take("title", shapes.LINE, ""),
     )

@@ -4,6 +4,7 @@ A shape turns a raw TOML value into ours, or says what was expected in its place
 """
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -91,6 +92,14 @@ def _text(raw: Any) -> str:
     return raw
 
 
+def _line(raw: Any) -> str:
+    text = _text(raw)
+    # controls, and the two separators of Unicode: a title stands in the head of mails
+    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text):
+        raise ValueError("text of one line")
+    return text
+
+
 def _flag(raw: Any) -> bool:
     if not isinstance(raw, bool):
         raise ValueError
@@ -140,6 +149,7 @@ def _place(raw: Any) -> str:
 
 
 TEXT = Shape('"text in quotes"', _text)
+LINE = Shape('"text in quotes"', _line)
 FLAG = Shape("true or false", _flag)
 KEY = Shape('a key of a-z, 0-9 and single "-" between them, such as "engagiert-termine"', _key)
 ZONE = Shape('a time zone such as "Europe/Berlin"', silently(_zone))

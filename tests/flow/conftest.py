@@ -16,6 +16,7 @@ from sqlalchemy import insert
 
 from mailer import clock, daemon
 from mailer.database import Database
+from mailer.feeds.model import Feed, Item
 from mailer.installation import Installation, open_installation
 from mailer.settings import Settings
 from subscribers.addresses import address_hash
@@ -198,6 +199,19 @@ def enrol(house: Installation, count: int) -> list[str]:
             ],
         )
     return addresses
+
+
+def bring_items(house: Installation, count: int) -> None:
+    """What an earlier fetch of the plan's feed brought."""
+    with house.database.write() as session:
+        session.add(Feed(key="neues", url="http://127.0.0.1:9/feed.xml", every=3600))
+        session.add_all(
+            Item(
+                feed_key="neues", identity=f"urn:{n}", title=f"Meldung {n}", digest=f"{n}",
+                first_seen_at=NOW, fetched_at=NOW,
+            )
+            for n in range(count)
+        )  # fmt: skip
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import email
 import email.policy
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,10 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mailer.demo.place import only_one
+from tests.flow.test_serve import is_up, until
 
 INFOMAIL = [sys.executable, "-m", "mailer"]
 KEYS = {
@@ -47,7 +51,7 @@ municipality = "08111000"
 def demo(folder: Path, recipients: int, **settings: str) -> dict[str, Any]:
     answer = subprocess.run(
         [*INFOMAIL, "demo", "--dir", folder, "--recipients", str(recipients), "--json"],
-        capture_output=True, text=True, env=os.environ | settings, check=True,
+        capture_output=True, text=True, env=os.environ | settings, check=True, umask=0,
     )  # fmt: skip
     account: dict[str, Any] = json.loads(answer.stdout)
     return account
@@ -70,6 +74,8 @@ def test_everybody_gets_a_sound_mail_with_an_own_link_and_a_second_run_brings_on
     assert first["editions"] > 1
     assert Path(first["preview"]).read_text(encoding="utf-8").startswith("<!doctype html>")
     assert Path(first["database"]).exists()
+    everything = [tmp_path / "demo", *(tmp_path / "demo").rglob("*")]
+    assert [path for path in everything if path.stat().st_mode & 0o077] == []
     arrived = mails(tmp_path / "demo")
     issue = [mail for mail in arrived if mail["Feedback-ID"].startswith(f"{first['issue']}:")]
     by_clock = [mail for mail in arrived if ":termine:" in mail["Feedback-ID"]]
@@ -85,6 +91,33 @@ def test_everybody_gets_a_sound_mail_with_an_own_link_and_a_second_run_brings_on
     news = _titles(tmp_path / "demo", second["issue"])
     assert news
     assert news.isdisjoint(titles)
+
+
+@pytest.mark.parametrize("on_path", [True, False])
+def test_the_command_it_ends_with_answers_the_links(tmp_path: Path, on_path: bool) -> None:
+    program = tmp_path / "bin" / "infomail"
+    program.parent.mkdir()
+    program.write_text(f"#!{sys.executable}\nfrom mailer.cli import main\nmain()\n")
+    program.chmod(0o755)
+    path = f"{program.parent}:{os.environ['PATH']}" if on_path else "/usr/bin:/bin"
+    environment = os.environ | {"PATH": path}
+    called = "infomail" if on_path else "bin/infomail"
+    told = subprocess.run(
+        [called, "demo", "--dir", "the demo", "--recipients", "3"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    command = told.splitlines()[-1].partition(": ")[2]
+    assert command == f"cd 'the demo' && {'infomail' if on_path else program} serve"
+    serving = subprocess.Popen(
+        command, shell=True, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        base = re.search("PUBLIC_URL=(.*)", (tmp_path / "the demo" / ".env").read_text(encoding="utf-8"))
+        assert base
+        until(lambda: is_up(base[1]))
+    finally:
+        os.killpg(serving.pid, signal.SIGTERM)
+        serving.wait(30)
 
 
 def _titles(folder: Path, issue: int) -> set[str]:

@@ -1,6 +1,7 @@
 """From an approved issue to the next server, through everything between, and with everything that breaks."""
 
 import asyncio
+import csv
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 from mailer import clock, daemon
+from mailer.cli.deliveries import deliveries
 from mailer.installation import Installation
 from mailer.issues.compose import compose
 from mailer.issues.model import Entry, Issue, IssueState
@@ -168,6 +170,22 @@ def test_a_delivery_whose_signing_key_is_gone_fails_by_name_and_stops_no_other(
     assert states(house) == {"failed": 2}
 
 
+@pytest.mark.parametrize("key_is_gone", [False, True])
+def test_the_rows_of_an_issue_outlive_the_key_that_signed_it(
+    house: Installation, capsys: pytest.CaptureFixture[str], key_is_gone: bool
+) -> None:
+    people = enrol(house, 2)
+    issue = started(house)
+    if key_is_gone:
+        with house.database.write() as session:
+            session.get_one(Issue, issue).key_id = 9
+    deliveries(issue, as_json=False, as_csv=True)
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert [(row["address"], row["message_id"] == "") for row in rows] == [
+        (address, key_is_gone) for address in people
+    ]
+
+
 def test_a_deferred_recipient_waits_and_is_tried_again(house: Installation, sink: Sink) -> None:
     people = enrol(house, 2)
     sink.refuse[people[0]] = "451 4.7.1 greylisted"
@@ -195,7 +213,8 @@ def test_a_dead_relay_loses_nobody(
         env=os.environ | dead, capture_output=True, text=True, cwd=tmp_path,
     )  # fmt: skip
     assert answer.returncode == 1
-    assert "5 deferred; next try at 20" in answer.stderr
+    last = answer.stderr.splitlines()[-1]
+    assert last.startswith("infomail: not everything is delivered: 5 deferred; next try at 20")
     assert states(house) == {"deferred": 5}
     with house.database.write() as session:
         for waiting in session.scalars(select(Delivery)):

@@ -1,6 +1,7 @@
 """`infomail serve` as a process: pages, a newsletter that goes out by itself, a worker that is started again."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -19,7 +20,7 @@ from sqlalchemy import select
 from mailer.installation import Installation
 from mailer.issues.model import Issue, IssueState
 from subscribers.model import Subscription, SubscriptionState
-from tests.flow.conftest import Sink, enrol
+from tests.flow.conftest import Sink, bring_items, enrol
 
 SERVE = [sys.executable, "-m", "mailer", "serve"]
 
@@ -89,6 +90,7 @@ def test_a_newsletter_without_a_hand_goes_out_and_its_links_work(
     house: Installation, sink: Sink, environment: dict[str, str], tmp_path: Path
 ) -> None:
     people = enrol(house, 5)
+    bring_items(house, 1)
     plan_due_now(tmp_path, (tmp_path / "schedule.toml").read_text(encoding="utf-8"))
     with serving(environment, tmp_path) as (_, base):
         until(lambda: is_up(base))
@@ -137,6 +139,25 @@ def test_a_killed_serve_leaves_no_worker_behind(
         process.kill()
         process.wait()
         until(lambda: not is_alive(worker))
+
+
+def test_a_feed_that_never_answers_does_not_hold_up_the_end(
+    house: Installation, environment: dict[str, str], tmp_path: Path
+) -> None:
+    plan = tmp_path / "schedule.toml"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(20)
+        text = plan.read_text(encoding="utf-8")
+        plan.write_text(
+            text.replace("127.0.0.1:9/", f"127.0.0.1:{silent.getsockname()[1]}/"), encoding="utf-8"
+        )
+        with serving(environment, tmp_path) as (process, _):
+            asking, _ = silent.accept()
+            with asking:
+                process.terminate()
+                assert process.wait(10) == 0
+    lines = (tmp_path / "serve.log").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if json.loads(line)["level"] == "error"] == []
 
 
 @pytest.mark.parametrize(

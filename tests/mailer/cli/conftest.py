@@ -1,5 +1,6 @@
 """Commands in a folder of their own, run as `infomail` runs them."""
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from mailer.cli import main
+from mailer.database import Database
+from mailer.feeds.model import Feed, Item
 from mailer.setup import set_up
 
 
@@ -45,9 +48,30 @@ def infomail(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
     def run(*arguments: str) -> Ran:
         monkeypatch.setattr(sys, "argv", ["infomail", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
+        mask = os.umask(0o022)
+        try:
+            with pytest.raises(SystemExit) as ended:
+                main()
+        finally:
+            os.umask(mask)  # main sets one for its process, which is ours here
         captured = capsys.readouterr()
         return Ran(int(ended.value.code or 0), captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def items(folder: Path) -> None:
+    """What an earlier fetch of a feed of the shipped plan brought: three items."""
+    database = Database(f"sqlite:///{folder}/infomail.sqlite")
+    now = datetime.now(UTC)
+    with database.write() as session:
+        session.add(Feed(key="engagiert-in-nrw-netzwerk", url="https://www.example.org/", every=3600))
+        session.add_all(
+            Item(
+                feed_key="engagiert-in-nrw-netzwerk", identity=f"urn:{n}", title=f"Meldung {n}", digest=f"{n}",
+                first_seen_at=now, fetched_at=now,
+            )
+            for n in range(3)
+        )  # fmt: skip
+    database.close()

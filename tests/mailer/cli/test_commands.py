@@ -65,6 +65,16 @@ def test_init_makes_a_folder_whose_secrets_are_its_owners_and_keeps_what_is_ther
     assert env.read_text() == before
 
 
+def test_what_is_written_is_its_owners_whatever_the_umask(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    for arguments, where in ((["init", str(made)], tmp_path), (["worker", "--drain"], made)):
+        subprocess.run(
+            [sys.executable, "-m", "mailer", *arguments], cwd=where, umask=0, check=True, capture_output=True
+        )
+    assert {path.name for path in made.iterdir()} >= {"infomail.sqlite", "schedule.toml", "spool"}
+    assert [path for path in (made, *made.rglob("*")) if path.stat().st_mode & 0o077] == []
+
+
 def test_check_names_what_is_wrong_with_its_line(folder: Path) -> None:
     with pytest.raises(Refused, match="INFOMAIL_SENDER_NAME: empty"):
         call("check")
@@ -82,6 +92,32 @@ def test_config_shows_where_a_value_came_from_and_no_secret(
     assert rows["INFOMAIL_HELLO_NAME"] == ("mail.example.org", "environment")
     assert rows["INFOMAIL_SECRET_KEYS"] == ("***", ".env")
     assert rows["INFOMAIL_SPOOL"][1] == "default"
+    assert rows["INFOMAIL_DATABASE_URL"][0] == "sqlite:///infomail.sqlite"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("DATABASE_URL", "postgresql+psycopg://u:geheim@h:5432/n", "postgresql+psycopg://u:***@h:5432/n"),
+        ("DATABASE_URL", "postgresql+psycopg://u:ge/he@im@h/n", "postgresql+psycopg://u:***@h/n"),
+        (
+            "DATABASE_URL", "postgresql+psycopg://h/n?user=u&password=geheim&x=1",
+            "postgresql+psycopg://h/n?user=u&password=***&x=1",
+        ),
+        (
+            "SMTP_URLS", "smtp://me@example.org:geheim@a:587?starttls=required,smtps://u:ge,heim@b,smtp://c:25",
+            "smtp://me@example.org:***@a:587?starttls=required,smtps://u:***@b,smtp://c:25",
+        ),
+        ("SMTP_URLS", "u:geheim@a", "***"),
+        ("HTTP_PROXY", "http://u:geheim@proxy:3128", "http://u:***@proxy:3128"),
+        ("PUBLIC_URL", "https://infomail.example.org", "https://infomail.example.org"),
+    ],
+)  # fmt: skip
+def test_of_an_address_only_the_password_is_masked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, shown: str
+) -> None:
+    monkeypatch.setenv(f"INFOMAIL_{name}", value)
+    assert {row["name"]: row["value"] for row in told("config")}[f"INFOMAIL_{name}"] == shown
 
 
 def test_lists_are_added_once_and_shown(folder: Path) -> None:
@@ -89,6 +125,8 @@ def test_lists_are_added_once_and_shown(folder: Path) -> None:
     rows = {row["key"]: row for row in told("lists", "list")}
     assert rows["stadt"]["municipality"] == "05111000"
     assert rows["netzwerk"]["municipality"] == ""
+    with pytest.raises(Refused, match="there is no newsletter 'infomial' in the schedule: infomail, termine"):
+        call("lists", "add", "vereine", "--title", "T", "--follows", "infomial")
     for key, municipality, problem in (
         ("stadt", "05111000", "already"), ("Stadt!", "05111000", "expected a key"), ("neu", "1", "register"),
     ):  # fmt: skip
@@ -129,6 +167,7 @@ def test_people_go_in_and_come_out_as_they_were(folder: Path) -> None:
         )
 
 
+@pytest.mark.usefixtures("items")
 def test_an_issue_goes_through_its_workflow_by_hand(folder: Path) -> None:
     issue = said("issues", "compose", "infomail").strip()
     assert said("issues", "compose", "infomail", "--slot", "2026-12-01T09:00").strip() != issue

@@ -10,7 +10,7 @@ from mailer.feeds.model import Feed, Item
 from mailer.issues.compose import NoSuchList, NotADraft, compose, update
 from mailer.issues.model import Entry, Issue, IssueState, entries_of
 from mailer.issues.release import act_on
-from mailer.issues.workflow import Act
+from mailer.issues.workflow import Act, IllegalMove
 from mailer.schedule import Newsletter, read_plan
 from subscribers.model import MailingList
 
@@ -112,6 +112,15 @@ def test_a_special_issue_is_made_however_few_items_there_are(
     tables: Database, newsletter: Newsletter
 ) -> None:
     assert make(tables, newsletter, special=True).state is IssueState.DRAFT
+
+
+def test_an_issue_without_entries_is_not_released(tables: Database, newsletter: Newsletter) -> None:
+    empty = make(tables, newsletter, special=True)
+    with tables.write() as session:
+        issue = session.get_one(Issue, empty.id)
+        with pytest.raises(IllegalMove, match="cannot approve an issue without entries"):
+            act_on(session, issue, Act.APPROVE, actor="user:1", now=NOW)
+        assert (issue.state, issue.approved_by) == (IssueState.DRAFT, "")
 
 
 def test_a_draft_takes_what_came_later_behind_what_it_has(tables: Database, newsletter: Newsletter) -> None:

@@ -438,3 +438,23 @@ def test_a_plan_cannot_be_changed() -> None:
         plan.feeds["x"] = plan.feeds["praxis"]
     with pytest.raises(AttributeError):
         plan.feeds["praxis"].url = "https://www.example.net"
+
+
+@pytest.mark.parametrize("escape", [r"\n", r"\r", r"\u0085", r"\u2028", r"\u2029", r"\u0000"])
+@pytest.mark.parametrize(
+    ("replaced", "line", "key"),
+    [
+        ('title = "Infomail"', 5, "newsletter.infomail.title"),
+        ('title = "Termine"', 17, "newsletter.infomail.section[2].title"),
+        ('every = "30m"', 28, "feed.termine.title"),
+    ],
+)
+def test_a_title_is_one_line_since_it_stands_in_the_head_of_mails(
+    escape: str, replaced: str, line: int, key: str
+) -> None:
+    (problem,) = problems_of(SOUND.replace(replaced, f'title = "A{escape}Bcc: x"'))
+    assert problem.startswith(f"schedule.toml:{line}: {key}: expected text of one line, got ")
+
+
+def test_a_title_may_have_spaces_that_do_not_break() -> None:
+    assert read_plan(SOUND.replace('"Infomail"', '"§\N{NO-BREAK SPACE}5"')).newsletters["infomail"].title
