@@ -112,7 +112,12 @@ def _compose(
 ) -> int:
     with house.database.write() as session:
         issue = compose(
-            session, newsletter, slot=planned.slot, send_at=planned.send_at or planned.slot, now=now
+            session,
+            newsletter,
+            slot=planned.slot,
+            send_at=planned.send_at or planned.slot,
+            actor="clock",
+            now=now,
         )
         if issue.state is IssueState.DRAFT and planned.send_at is None:
             act_on(session, issue, Act.CANCEL, actor="clock", now=now)

@@ -55,6 +55,7 @@ def compose_(
     later: bool = typer.Option(
         False, "--update", help="Append to the draft (of the slot, else the newest) what came since."
     ),
+    who: str = AS,
 ) -> None:
     """Choose what is new and print the id of the issue; its state and entries are told on stderr.
 
@@ -70,9 +71,17 @@ def compose_(
             with house.database.write() as session:
                 issue = _newest_draft(session, newsletter) if later and not slot else None
                 if issue is None:
-                    issue = compose(session, planned, slot=at, send_at=at, special=slot is None, now=now())
+                    issue = compose(
+                        session,
+                        planned,
+                        slot=at,
+                        send_at=at,
+                        special=slot is None,
+                        actor=actor(who),
+                        now=now(),
+                    )
                 if later:
-                    update(session, issue, planned)
+                    update(session, issue, planned, actor=actor(who), now=now())
                 entries = len(entries_of(session, issue))
         except (NoSuchList, NotADraft) as error:
             raise Refused(str(error)) from None

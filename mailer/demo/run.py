@@ -149,7 +149,7 @@ class _Demo:
                 self.tell(f"feed {feed.feed}: {feed.problem or f'{feed.new} new items'}")
         now = _now()
         with self.house.database.write() as session:
-            issue = compose(session, self.by_hand, slot=now, send_at=now, special=True, now=now)
+            issue = compose(session, self.by_hand, slot=now, send_at=now, special=True, actor=_ACTOR, now=now)
         self.tell(f"composed: {issue.subject}")
         return issue.id
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from mailer.feeds.model import Feed, Item
 from mailer.issues.choose import Chosen, choose
 from mailer.issues.model import Entry, EntryState, Issue, IssueState, entries_of
+from mailer.issues.record import put_on_record
 from mailer.issues.workflow import Act, next_state
 from mailer.schedule import Newsletter
 from subscribers.model import MailingList
@@ -32,6 +33,7 @@ def compose(
     slot: datetime,
     send_at: datetime,
     special: bool = False,
+    actor: str,
     now: datetime,
 ) -> Issue:
     """The issue of this newsletter and slot: the one on record, or a new draft.
@@ -76,10 +78,11 @@ def compose(
         # the slot keeps its row, so nothing composes it a second time; its items stay free
         issue.state = next_state(issue.state, Act.CANCEL)
     session.flush()
+    put_on_record(session, issue, "compose", actor=actor, now=now, entries=len(titles), state=issue.state)
     return issue
 
 
-def update(session: Session, issue: Issue, newsletter: Newsletter) -> int:
+def update(session: Session, issue: Issue, newsletter: Newsletter, *, actor: str, now: datetime) -> int:
     """Append to a draft what came since it was composed; nothing in it is touched. Returns how many.
 
     Raises NotADraft: what is reviewed or released does not change by itself.
@@ -96,6 +99,7 @@ def update(session: Session, issue: Issue, newsletter: Newsletter) -> int:
             session.add(_entry(issue, newsletter, section.place, position, item, sources[item.feed_key]))
             appended += 1
     session.flush()
+    put_on_record(session, issue, "update", actor=actor, now=now, entries=appended)
     return appended
 
 

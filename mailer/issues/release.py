@@ -6,8 +6,8 @@ from sqlalchemy.orm import Session
 
 from mailer.issues.content import content_digest
 from mailer.issues.model import Issue, entries_of
+from mailer.issues.record import put_on_record
 from mailer.issues.workflow import Act, IllegalMove, next_state
-from subscribers.chain import Chain, Happening, append
 
 
 def act_on(session: Session, issue: Issue, act: Act, *, actor: str, now: datetime) -> None:
@@ -23,10 +23,8 @@ def act_on(session: Session, issue: Issue, act: Act, *, actor: str, now: datetim
         issue.approved_digest = content_digest(issue, entries)
         issue.approved_by, issue.approved_at = actor, now
     issue.state = state
-    said = {"issue": f"{issue.handle:016x}", "newsletter": issue.newsletter}
-    if act is Act.APPROVE:
-        said["content"] = issue.approved_digest
-    append(session, Chain.AUDIT, [Happening(f"issue.{act}", said)], actor=actor, at=now)
+    more = {"content": issue.approved_digest} if act is Act.APPROVE else {}
+    put_on_record(session, issue, act, actor=actor, now=now, **more)
 
 
 def is_approved(session: Session, issue: Issue) -> bool:

@@ -90,7 +90,7 @@ def test_what_is_outside_the_plan_waits_for_somebody_to_send_it(house: Installat
     bring_items(house, 1)
     with house.database.write() as session:
         newsletter = house.plan.newsletters["infomail"]
-        issue = compose(session, newsletter, slot=SLOT, send_at=SLOT, special=True, now=SLOT)
+        issue = compose(session, newsletter, slot=SLOT, send_at=SLOT, special=True, actor="cli:t", now=SLOT)
         act_on(session, issue, Act.APPROVE, actor="user:1", now=SLOT)
     for now in (SLOT, SLOT + timedelta(seconds=5), SLOT + timedelta(hours=1)):
         assert clock.start_due(house, now=now) == []

@@ -31,7 +31,7 @@ from tests.flow.conftest import NOW, Sink, enrol
 def composed(house: Installation, *, approve: bool = True) -> int:
     newsletter = house.plan.newsletters["infomail"]
     with house.database.write() as session:
-        issue = compose(session, newsletter, slot=NOW, send_at=NOW, special=True, now=NOW)
+        issue = compose(session, newsletter, slot=NOW, send_at=NOW, special=True, actor="cli:t", now=NOW)
         entry = Entry(
             issue_id=issue.id, section="Neues", section_position=0, position=0, title="Ein Titel",
             summary="<p>Text</p>", url="https://www.example.org/1", places=[],

@@ -58,7 +58,7 @@ def add_items(database: Database, *numbers: int) -> None:
 
 def make(database: Database, newsletter: Newsletter, slot: datetime = NOW, *, special: bool = False) -> Issue:
     with database.write() as session:
-        return compose(session, newsletter, slot=slot, send_at=slot, special=special, now=NOW)
+        return compose(session, newsletter, slot=slot, send_at=slot, special=special, actor="cli:t", now=NOW)
 
 
 def titles(database: Database, issue: Issue) -> list[str]:
@@ -132,7 +132,9 @@ def test_a_draft_takes_what_came_later_behind_what_it_has(tables: Database, news
         entry.title = "Von Hand"
     add_items(tables, 1, 4)
     with tables.write() as session:
-        assert update(session, session.get_one(Issue, issue.id), newsletter) == 1  # there is room for three
+        assert (
+            update(session, session.get_one(Issue, issue.id), newsletter, actor="cli:t", now=NOW) == 1
+        )  # there is room for three
     assert titles(tables, issue) == ["Von Hand", "T3", "T1"]
 
 
@@ -143,7 +145,7 @@ def test_what_is_released_takes_no_more(tables: Database, newsletter: Newsletter
         released = session.get_one(Issue, issue.id)
         act_on(session, released, Act.APPROVE, actor="user:1", now=NOW)
         with pytest.raises(NotADraft, match="approved"):
-            update(session, released, newsletter)
+            update(session, released, newsletter, actor="cli:t", now=NOW)
 
 
 def test_a_list_that_is_missing_is_named_with_the_command_that_makes_it(
