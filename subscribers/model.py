@@ -227,7 +227,7 @@ class Subscription(Base):
     since: Mapped[datetime] = mapped_column(Utc)
     #: gets nothing before this day
     paused_until: Mapped[date | None]
-    #: handle of the issue whose link ended it
+    #: handle of the issue (or notice) whose link ended it
     ended_through: Mapped[int | None] = mapped_column(Handle)
     #: the file that brought it
     import_id: Mapped[int | None] = mapped_column(ForeignKey(Import.id))

@@ -32,6 +32,10 @@ from subscribers.model import (
 
 #: how long the link of a confirmation mail works, and a sign-up waits
 CONFIRM_WITHIN = timedelta(days=7)
+#: how long a fresh link to somebody's own data works
+FRESH_FOR = timedelta(minutes=30)
+#: fresh links that one person may ask for in an hour through her mails
+_LINKS_AN_HOUR = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,26 @@ def ask(
             created_at=now,
         )
     )  # fmt: skip
+
+
+def ask_for_link(
+    session: Session, *, subscriber: Subscriber, list_key: str | None, actor: str, now: datetime
+) -> bool:
+    """Note that the holder of a mailed link wants a fresh one; whether it was noted: not too often."""
+    earlier = select(func.count()).where(
+        Request.kind == RequestKind.PREFERENCES,
+        Request.subscriber_id == subscriber.id,
+        Request.created_at > now - timedelta(hours=1),
+    )
+    if (session.scalar(earlier) or 0) >= _LINKS_AN_HOUR:
+        return False
+    session.add(
+        Request(
+            kind=RequestKind.PREFERENCES, list_key=list_key, subscriber_id=subscriber.id, actor=actor,
+            created_at=now,
+        )
+    )  # fmt: skip
+    return True
 
 
 def admit(session: Session, *, address: str, suppression_key: bytes, now: datetime) -> Subscriber:
@@ -159,7 +183,7 @@ def leave(
     actor: str,
     now: datetime,
 ) -> bool:
-    """End a subscription, from whatever state; `through` is the handle of the issue whose link did it.
+    """End a subscription, from whatever state; `through` is the handle of the mail whose link did it.
 
     Returns whether that changed anything: a second click does not.
     """
@@ -191,21 +215,13 @@ def leave_all(
 
 
 def undo(
-    session: Session, *, subscriber: Subscriber, list_key: str, source: str, actor: str, now: datetime
+    session: Session, *, subscriber: Subscriber, through: int | None, source: str, actor: str, now: datetime
 ) -> list[str]:
-    """Take back leaving, on the basis the subscription had before; with it what was left in the same act.
+    """Take back the last leaving that is on record with this handle, on the bases that were before.
 
     Returns the keys of the lists she is on again.
     """
-    left = subscription_of(session, subscriber, list_key)
-    if left is None or left.state is not SubscriptionState.UNSUBSCRIBED:
-        return []
-    act = (left.since, left.ended_through)
-    together = [
-        row.list_key
-        for row in subscriptions_of(session, subscriber)
-        if row.state is SubscriptionState.UNSUBSCRIBED and (row.since, row.ended_through) == act
-    ]
+    together = undoable(session, subscriber, through)
     for key in together:
         _move(session, subscriber, key, Act.UNDO, now)
         evidence.block(session, subscriber.handle, key, None)
@@ -213,6 +229,17 @@ def undo(
             session, evidence.GRANTED, key, source, subject=subscriber.handle, actor=actor, at=now
         )
     return together
+
+
+def undoable(session: Session, subscriber: Subscriber, through: int | None) -> list[str]:
+    """The lists that `undo` would bring back: what was left in one act, at one moment."""
+    left = [
+        row
+        for row in subscriptions_of(session, subscriber)
+        if row.state is SubscriptionState.UNSUBSCRIBED and row.ended_through == through
+    ]
+    last = max((row.since for row in left), default=None)
+    return [row.list_key for row in left if row.since == last]
 
 
 def pause(session: Session, *, subscriber: Subscriber, list_key: str, until: date | None) -> bool:

@@ -87,6 +87,7 @@ def goodbye(session: Session, desk: Desk, request: Request, now: datetime) -> No
         subscriber.language,
         {
             "undo_url": desk.letterhead.links.undo(token),
+            "everything": "," in request.details.get("lists", ""),
             "salutation": greeting(subscriber),
         },
     )

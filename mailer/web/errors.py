@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from mailer.web.pages import Pages
+from mailer.web.public.fresh import Stale
 
 
 def add_error_pages(app: FastAPI, pages: Pages, headers: Mapping[str, str]) -> None:
@@ -27,6 +28,10 @@ def add_error_pages(app: FastAPI, pages: Pages, headers: Mapping[str, str]) -> N
         response.headers.update(headers)
         return response
 
+    async def stale(request: Request, error: Exception) -> Response:
+        return pages.respond(request, "stale.html", 410, token=request.path_params["token"])
+
     app.add_exception_handler(HTTPException, refused)
+    app.add_exception_handler(Stale, stale)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(Exception, broken)

@@ -1,14 +1,17 @@
 """From a template to a response: languages, links, and what stands on every page."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from mailer.render.dates import long_date
 from mailer.settings import Settings
 from mailer.shipped import shipped
 from mailer.translations import LANGUAGES, translations
@@ -110,4 +113,6 @@ def _environment(folders: list[Path], language: str, shown: Mapping[str, Any]) -
     environment.policies["ext.i18n.trimmed"] = True
     environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
     environment.globals.update(shown)
+    # days only: they are the same in every zone
+    environment.filters["longdate"] = partial(long_date, language=language, zone=ZoneInfo("UTC"))
     return environment

@@ -124,16 +124,9 @@ class Town:
             actor="token:x", now=NOW,
         )  # fmt: skip
 
-    def undo(self) -> bool:
+    def undo(self, through: int | None = None) -> bool:
         return bool(
-            undo(
-                self.session,
-                subscriber=self.anna,
-                list_key="netzwerk",
-                source="link",
-                actor="token:x",
-                now=NOW,
-            )
+            undo(self.session, subscriber=self.anna, through=through, source="link", actor="token:x", now=NOW)
         )
 
     def evidence(self) -> list[str]:
@@ -256,7 +249,8 @@ def test_leaving_remembers_the_issue_and_undoing_forgets_it(founded: Database) -
         assert not town.leave(through=1)
         assert town.subscription is not None
         assert (town.subscription.state, town.subscription.ended_through) == (LEFT, 2**64 - 1)
-        assert town.undo()
+        assert not town.undo(through=1)
+        assert town.undo(through=2**64 - 1)
         assert (town.subscription.state, town.subscription.ended_through) == (ACTIVE, None)
         assert town.evidence() == ["granted", "withdrawn", "granted"]
 

@@ -1,14 +1,20 @@
-"""What the sign-up form says and what is wrong with it. Pure."""
+"""What the forms of the pages say and what is wrong with it. Pure.
+
+Faults: missing, address, long, signs, choice, changed; the pages have the words for them.
+"""
 
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
+from mailer.translations import LANGUAGES
 from subscribers.addresses import BadAddress, normalise
-from subscribers.model import FormOfAddress
+from subscribers.model import Format, FormOfAddress, Subscriber
 
 #: the fields of free text and how many characters each may have; RFC 5321 4.5.3.1.3 bounds the address
 LONGEST = {"email": 254, "title": 60, "given": 100, "family": 100, "municipality": 200}
+_NAMES = ("title", "given", "family")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,7 @@ class SignUpForm:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A form without faults."""
+    """A sign-up without faults."""
 
     #: normalised
     address: str
@@ -38,14 +44,41 @@ class Asked:
     municipality: str
 
 
-def read_form(typed: SignUpForm, *, wording_version: str) -> tuple[Asked | None, Mapping[str, str]]:
-    """What was asked for, or None and what is wrong with each field.
+@dataclass(frozen=True, slots=True)
+class ProfileForm:
+    """How somebody wants to be called and to read, as typed."""
 
-    Faults: missing, address, long, signs, choice, changed; the page has the words for them.
-    """
-    faults = {
-        name: fault for name, longest in LONGEST.items() if (fault := _fault(getattr(typed, name), longest))
-    }
+    form: str
+    title: str
+    given: str
+    family: str
+    language: str
+    format: str
+
+    @classmethod
+    def of(cls, subscriber: Subscriber) -> Self:
+        """The form as it stands before anybody typed."""
+        return cls(
+            subscriber.form, subscriber.title, subscriber.given, subscriber.family, subscriber.language,
+            subscriber.format,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The same without faults, by the names that the subscriber has for it."""
+
+    form: FormOfAddress
+    title: str
+    given: str
+    family: str
+    language: str
+    format: Format
+
+
+def read_form(typed: SignUpForm, *, wording_version: str) -> tuple[Asked | None, Mapping[str, str]]:
+    """What was asked for, or None and what is wrong with each field."""
+    faults = _faults(typed, LONGEST)
     address = ""
     if not typed.email:
         faults["email"] = "missing"
@@ -71,6 +104,33 @@ def read_form(typed: SignUpForm, *, wording_version: str) -> tuple[Asked | None,
         ),
         {},
     )
+
+
+def read_profile(typed: ProfileForm) -> tuple[Profile | None, Mapping[str, str]]:
+    """How the person wants it, or None and what is wrong with each field."""
+    faults = _faults(typed, _NAMES)
+    choices: dict[str, set[str]] = {
+        "form": set(FormOfAddress), "language": set(LANGUAGES), "format": set(Format),
+    }  # fmt: skip
+    faults |= {name: "choice" for name, known in choices.items() if getattr(typed, name) not in known}
+    if faults:
+        return None, faults
+    return (
+        Profile(
+            form=FormOfAddress(typed.form),
+            title=typed.title,
+            given=typed.given,
+            family=typed.family,
+            language=typed.language,
+            format=Format(typed.format),
+        ),
+        {},
+    )
+
+
+def _faults(typed: object, names: Mapping[str, int] | tuple[str, ...]) -> dict[str, str]:
+    found = ((name, _fault(getattr(typed, name), LONGEST[name])) for name in names)
+    return {name: fault for name, fault in found if fault}
 
 
 def _fault(text: str, longest: int) -> str:

@@ -5,7 +5,6 @@ carried it, and the time on record there is its age.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Depends, HTTPException
@@ -15,10 +14,8 @@ from sqlalchemy.orm import Session
 from mailer.notices.model import Notice
 from mailer.web.surroundings import now, signed
 from subscribers.model import Subscriber
+from subscribers.subscribing import FRESH_FOR
 from subscribers.tokens import Purpose, Token
-
-#: how long a fresh link works
-FRESH_FOR = timedelta(minutes=30)
 
 Fresh = Annotated[Token, Depends(signed(Purpose.PREFERENCES))]
 

@@ -123,6 +123,14 @@ GOODBYE = ANYBODY | {
     "list_title": "Infomail des Netzwerks",
     "undo_url": "https://infomail.example.org/rueckgaengig/AbCdEf0123456789AbCdEf0123456789AbCdEf0123456789",
     "salutation": "Sehr geehrte Frau Dr. Beispiel,",
+    "everything": False,
+    "language": "de",
+}
+PREFERENCES = ANYBODY | {
+    "list_title": "Infomail des Netzwerks",
+    "preferences_url": "https://infomail.example.org/einstellungen/AbCdEf0123456789AbCdEf0123456789AbCdEf01234567",
+    "valid_minutes": 30,
+    "salutation": "Sehr geehrte Frau Dr. Beispiel,",
     "language": "de",
 }
 _WORD = "Rechtsschutzversicherungsgesellschaftenvorstandsvorsitzendenwechselankündigungsschreiben"
@@ -141,7 +149,12 @@ _LONG = entry(
     ),
 )
 #: kind of mail -> a context for it
-LETTERS: dict[str, dict[str, Any]] = {"issue": issue(8), "confirm": CONFIRM, "goodbye": GOODBYE}
+LETTERS: dict[str, dict[str, Any]] = {
+    "issue": issue(8),
+    "confirm": CONFIRM,
+    "goodbye": GOODBYE,
+    "preferences": PREFERENCES,
+}
 #: issues that are hard to set
 HARD: dict[str, dict[str, Any]] = {
     "nothing": issue(0),

@@ -1,6 +1,6 @@
 """Leaving by page and by one click (RFC 8058), and taking it back."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -43,7 +43,7 @@ def test_the_button_ends_the_subscription_and_asks_for_a_goodbye_mail(
     assert (proof.action, proof.actor) == ("withdrawn", actor)
     assert proof.content == {"list": "netzwerk", "source": "link"}
     assert (goodbye.list_key, goodbye.details, goodbye.actor) == (
-        "netzwerk", {"context": sample.issue}, actor,
+        "netzwerk", {"context": sample.issue, "lists": "netzwerk"}, actor,
     )  # fmt: skip
 
 
@@ -228,3 +228,103 @@ def _subscription(database: Database, name: str = "active") -> Subscription:
         subscription = subscription_of(session, subscriber_of(session, name), "netzwerk")
         assert subscription is not None
         return subscription
+
+
+def test_leaving_everything_ends_every_list_and_one_undo_brings_back_just_those(
+    client: TestClient, database: Database, links: dict[str, str], sample: Sample
+) -> None:
+    with database.write() as session:
+        person = subscriber_of(session, "active")
+        for key, state in (("verein", SubscriptionState.ACTIVE), ("intern", SubscriptionState.UNSUBSCRIBED)):
+            session.add(
+                Subscription(
+                    list_key=key, subscriber_id=person.id, state=state, basis="consent", since=datetime.now(UTC)
+                )
+            )  # fmt: skip
+    answer = client.post(links["abmelden"], data={"act": "leave-all"})
+    assert "keinen Newsletter mehr von uns" in answer.text
+    assert _states(database) == {
+        "intern": "unsubscribed",
+        "netzwerk": "unsubscribed",
+        "verein": "unsubscribed",
+    }
+    with database.read() as session:
+        goodbye = session.scalars(select(Request).where(Request.kind == RequestKind.GOODBYE)).one()
+    assert goodbye.details == {"context": sample.issue, "lists": "netzwerk,verein"}
+    assert "alle gemeinsam abbestellten" in client.get(links["rueckgaengig"]).text
+    assert "alle gemeinsam abbestellten" in client.post(links["rueckgaengig"], data=UNDO).text
+    assert _states(database) == {"intern": "unsubscribed", "netzwerk": "active", "verein": "active"}
+
+
+def test_a_pause_lasts_as_long_as_chosen_and_can_be_ended(
+    client: TestClient, database: Database, links: dict[str, str]
+) -> None:
+    today = datetime.now(UTC).date()
+    for data, until in (
+        ({"months": "1"}, today + timedelta(days=30)),
+        ({"until": (today + timedelta(days=1)).isoformat()}, today + timedelta(days=1)),
+        ({"until": (today + timedelta(days=366)).isoformat()}, today + timedelta(days=366)),
+    ):
+        answer = client.post(links["abmelden"], data={"act": "pause"} | data)
+        assert (answer.status_code, "Pausiert" in answer.text) == (200, True)
+        assert _subscription(database).paused_until == until
+    assert "Pause beenden" in client.get(links["abmelden"]).text
+    assert "Die Pause ist beendet" in client.post(links["abmelden"], data={"act": "resume"}).text
+    assert _subscription(database).paused_until is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({}, "wählen Sie eine Dauer"),
+        ({"months": "2"}, "wählen Sie eine Dauer"),
+        ({"until": "2027-02-30"}, "Diesen Tag gibt es nicht"),
+        ({"until": "bald"}, "Diesen Tag gibt es nicht"),
+        ({"until": "2020-01-01"}, "zwischen morgen und heute in einem Jahr"),
+        ({"until": "9999-12-31"}, "zwischen morgen und heute in einem Jahr"),
+    ],
+)
+def test_a_pause_that_cannot_be_is_not_made_and_what_was_typed_is_kept(
+    client: TestClient, database: Database, links: dict[str, str], typed: dict[str, str], said: str
+) -> None:
+    before = dump(database)
+    answer = client.post(links["abmelden"], data={"act": "pause"} | typed)
+    assert (answer.status_code, said in answer.text) == (422, True)
+    assert 'id="until-fault"' in answer.text
+    assert typed.get("until", "") in answer.text
+    assert dump(database) == before
+
+
+def test_the_page_sends_a_fresh_link_to_the_address_on_record_and_not_too_often(
+    client: TestClient, database: Database, links: dict[str, str]
+) -> None:
+    for _ in range(7):
+        answer = client.post(links["abmelden"], data={"act": "preferences"})
+        assert (answer.status_code, "active@" in answer.text) == (200, False)
+    with database.read() as session:
+        asked = session.scalars(select(Request).where(Request.kind == RequestKind.PREFERENCES)).all()
+    assert len(asked) == 5
+    assert {(row.list_key, row.address) for row in asked} == {("netzwerk", None)}
+
+
+@pytest.mark.parametrize("data", [{"act": "leave"}, {"act": "leave-all"}, ONE_CLICK])
+def test_a_link_whose_mail_is_not_on_record_after_a_restore_still_ends_everything(
+    client: TestClient, database: Database, keys: Keys, sample: Sample, data: dict[str, str]
+) -> None:
+    link = "/abmelden/" + sign(keys, Purpose.UNSUBSCRIBE, 12345, sample.active)
+    page = client.get(link)
+    assert (page.status_code, "Von allem abmelden" in page.text) == (200, True)
+    assert "Neues" not in page.text
+    assert client.post(link, data=data).status_code == 200
+    assert _states(database) == {"netzwerk": "unsubscribed"}
+    back = "/rueckgaengig/" + sign(keys, Purpose.UNDO, 12345, sample.active)
+    assert client.post(back, data=UNDO).status_code == 200
+    assert _states(database) == {"netzwerk": "active"}
+
+
+def _states(database: Database) -> dict[str, str]:
+    with database.read() as session:
+        rows = session.scalars(
+            select(Subscription).where(Subscription.subscriber_id == subscriber_of(session, "active").id)
+        )
+        return {row.list_key: row.state.value for row in rows}

@@ -9,7 +9,7 @@ from mailer.database import Database
 from subscribers.tokens import Keys, Purpose, sign
 from tests.mailer.web.sample import DIGEST, Sample, dump
 
-WORDS = ["abmelden", "bestaetigen", "rueckgaengig", "ausgabe"]
+WORDS = ["abmelden", "bestaetigen", "rueckgaengig", "ausgabe", "einstellungen"]
 
 
 @pytest.fixture
@@ -54,23 +54,43 @@ def test_a_link_works_for_its_own_purpose_only(
         assert answer.status_code == 200
         return
     assert (answer.status_code, answer.content) == (404, not_found)
-    for data in ({"act": "leave"}, {"act": "confirm"}, {"act": "undo"}, {"List-Unsubscribe": "One-Click"}):
+    for data in (
+        {"act": "leave"},
+        {"act": "leave-all"},
+        {"act": "confirm"},
+        {"act": "undo"},
+        {"act": "renew"},
+        {"act": "save"},
+        {"List-Unsubscribe": "One-Click"},
+    ):
         assert client.post(f"/{word}/{token}", data=data).status_code in (404, 405)
     assert dump(database) == before
 
 
-@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize(
+    ("word", "purpose"),
+    [("bestaetigen", Purpose.CONFIRM), ("ausgabe", Purpose.ARCHIVE), ("einstellungen", Purpose.PREFERENCES)],
+)
 def test_a_well_signed_link_to_nothing_looks_like_a_bad_one(
-    client: TestClient, keys: Keys, sample: Sample, word: str, not_found: bytes
+    client: TestClient, keys: Keys, sample: Sample, word: str, purpose: Purpose, not_found: bytes
 ) -> None:
-    purpose = {
-        "abmelden": Purpose.UNSUBSCRIBE,
-        "bestaetigen": Purpose.CONFIRM,
-        "rueckgaengig": Purpose.UNDO,
-        "ausgabe": Purpose.ARCHIVE,
-    }[word]
     answer = client.get(f"/{word}/{sign(keys, purpose, 1, 2)}")
     assert (answer.status_code, answer.content) == (404, not_found)
+
+
+@pytest.mark.parametrize(
+    ("word", "purpose", "act"),
+    [("abmelden", Purpose.UNSUBSCRIBE, "leave"), ("rueckgaengig", Purpose.UNDO, "undo")],
+)
+def test_whoever_wants_to_leave_and_is_not_here_is_told_so(
+    client: TestClient, database: Database, keys: Keys, sample: Sample, word: str, purpose: Purpose, act: str
+) -> None:
+    before = dump(database)
+    link = f"/{word}/{sign(keys, purpose, 1, 2)}"
+    for answer in (client.get(link), client.post(link, data={"act": act})):
+        assert answer.status_code == 200
+        assert "keinen Newsletter" in answer.text or "jederzeit" in answer.text
+    assert dump(database) == before
 
 
 @pytest.mark.parametrize("token", ["x", "a" * 5000, "%00", "ä", "'", "a b", "aaaa=", ".."])
