@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 from mailer.notices.model import Notice
 from mailer.render.letterhead import Letterhead
-from mailer.render.message import encode, header_value
+from mailer.render.message import encode, header_value, text_only
 from mailer.render.mjml import compile_mjml
 from mailer.render.template import environment
-from subscribers.model import MailingList, Request, Subscriber
+from subscribers.model import Format, MailingList, Request, Subscriber
 from subscribers.salutation import salutation
 from subscribers.tokens import Keys, Purpose, sign
 
@@ -98,7 +98,7 @@ def letter(
         subscriber_id=subscriber.id,
         key_id=desk.signing.primary_id,
         subject=subject,
-        message=message,
+        message=text_only(message) if subscriber.format is Format.TEXT else message,
         created_at=now,
     )
 

@@ -19,6 +19,7 @@ from mailer.outbox import figures
 from mailer.outbox.model import Delivery, DeliveryState
 from subscribers.audience import may_receive
 from subscribers.model import (
+    Format,
     FormOfAddress,
     Subscriber,
     Subscription,
@@ -49,6 +50,7 @@ class Claimed:
     given: str
     family: str
     language: str
+    text_only: bool
 
 
 def claim(
@@ -190,6 +192,7 @@ def _with_person(ids: Iterable[int], today: date) -> Select[*tuple[Any, ...]]:
             Subscriber.given,
             Subscriber.family,
             Subscriber.language,
+            Subscriber.format,
             subscription.label("active"),
             subscription.where(may_receive(Subscription, today)).label("may_receive"),
             suppressed.correlate(Subscriber).scalar_subquery().label("suppressed"),
@@ -245,4 +248,5 @@ def _claimed(row: Any) -> Claimed:
         given=row.given,
         family=row.family,
         language=row.language,
+        text_only=row.format is Format.TEXT,
     )

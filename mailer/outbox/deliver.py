@@ -24,7 +24,7 @@ from mailer.outbox.journal import Accepted, Journal
 from mailer.outbox.retry import RetryPolicy
 from mailer.outbox.settle import Tried, finish_issues, settle
 from mailer.render.letterhead import Letterhead
-from mailer.render.message import Prepared, Slot, header_value, salutation
+from mailer.render.message import Prepared, Slot, header_value, salutation, text_only
 from mailer.render.model import Edition
 from mailer.smtp import Envelope, Outcome, Pool, Result
 from subscribers.salutation import salutation as salutation_of
@@ -222,7 +222,7 @@ class Worker:
         as_text, as_html = _salutation(
             delivery.language, delivery.form, delivery.title, delivery.given, delivery.family
         )
-        return self._edition(delivery.edition_id).fill(
+        return self._edition(delivery.edition_id, delivery.text_only).fill(
             {
                 Slot.TO: header_value(delivery.address),
                 Slot.DATE: date,
@@ -236,9 +236,10 @@ class Worker:
     def _sign(self, purpose: Purpose, delivery: Claimed) -> str:
         return sign(self.keys, purpose, delivery.context, delivery.subscriber, key_id=delivery.key_id)
 
-    def _load_edition(self, edition: int) -> Prepared:
+    def _load_edition(self, edition: int, as_text_only: bool) -> Prepared:
         with self.database.read() as session:
-            return Prepared(session.scalars(select(Edition.message).where(Edition.id == edition)).one())
+            message = session.scalars(select(Edition.message).where(Edition.id == edition)).one()
+        return Prepared(text_only(message) if as_text_only else message)
 
 
 @lru_cache(maxsize=4096)

@@ -69,6 +69,14 @@ def encode(
     return b"".join(pieces)
 
 
+def text_only(encoded: bytes) -> bytes:
+    """The same mail with its text part alone, for who wants no other; slots stay where they are."""
+    head, _, rest = encoded.partition(b'Content-Type: multipart/alternative; boundary="')
+    boundary, _, parts = rest.partition(b'"\r\n')
+    text = parts.split(b"\r\n--" + boundary)[1].removeprefix(b"\r\n")
+    return head + text + (b"" if text.endswith(b"\r\n") else b"\r\n")
+
+
 def _encode_part(content: str, sentinels: Mapping[str, Slot]) -> bytes:
     pieces: list[str | Slot] = [content]
     for sentinel, slot in sentinels.items():

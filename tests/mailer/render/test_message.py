@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.render.message import Prepared, Slot, encode, header_value, quoted_printable, salutation
+from mailer.render.message import (
+    Prepared,
+    Slot,
+    encode,
+    header_value,
+    quoted_printable,
+    salutation,
+    text_only,
+)
 
 SENTINELS = {
     "xSALUTATIONTEXTx": Slot.SALUTATION_TEXT,
@@ -27,19 +35,21 @@ RICH = "<p>xSALUTATIONHTMLx</p>"
 def _mail(
     text: str = "xSALUTATIONTEXTx\n\nxUNSUBSCRIBEx\n", html: str = "<p>xSALUTATIONHTMLx</p>"
 ) -> Prepared:
-    return Prepared(
-        encode(
-            headers=[("From", "Infomail <info@example.org>"), ("Subject", "Ehrenamt – Überblick")],
-            lines=[
-                b"To: " + Slot.TO.value,
-                b"Date: " + Slot.DATE.value,
-                b"Message-ID: <" + Slot.MESSAGE_ID.value + b"@example.org>",
-            ],
-            text=text,
-            html=html,
-            sentinels=SENTINELS,
-            boundary="b" * 30,
-        )
+    return Prepared(_encoded(text, html))
+
+
+def _encoded(text: str, html: str = "<p>xSALUTATIONHTMLx</p>") -> bytes:
+    return encode(
+        headers=[("From", "Infomail <info@example.org>"), ("Subject", "Ehrenamt – Überblick")],
+        lines=[
+            b"To: " + Slot.TO.value,
+            b"Date: " + Slot.DATE.value,
+            b"Message-ID: <" + Slot.MESSAGE_ID.value + b"@example.org>",
+        ],
+        text=text,
+        html=html,
+        sentinels=SENTINELS,
+        boundary="b" * 30,
     )
 
 
@@ -129,3 +139,18 @@ def test_a_header_refuses_line_breaks(value: str) -> None:
 def test_a_nul_in_a_part_is_refused_since_it_would_read_as_a_slot() -> None:
     with pytest.raises(ValueError, match="NUL"):
         _mail(text="a\0b")
+
+
+@given(TEXT)
+def test_who_wants_text_only_gets_the_very_text_part_and_no_other(text: str) -> None:
+    encoded = _encoded("xSALUTATIONTEXTx\n" + text)
+    both = email.message_from_bytes(_fill(Prepared(encoded)), policy=email.policy.default)
+    alone = email.message_from_bytes(_fill(Prepared(text_only(encoded))), policy=email.policy.default)
+    assert alone.defects == []
+    assert alone.get_content_type() == "text/plain"
+    part = both.get_body(("plain",))
+    assert part is not None
+    assert _lines(alone.get_content()).rstrip("\n") == _lines(part.get_content()).rstrip("\n")
+    for name in ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version"):
+        assert alone[name] == both[name]
+    assert b"SALUTATIONHTML" not in text_only(encoded)
