@@ -1,5 +1,6 @@
 """The public pages as people see them: accessible, from one place only, no sideways scrolling."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -53,13 +54,19 @@ def test_no_page_breaks_a_rule_of_axe_or_scrolls_sideways(
 
 def _paths(links: dict[str, str]) -> list[str]:
     mailed = [path for name, path in links.items() if name != "ausgabe"]
-    return ["/", "/impressum", "/anmelden/netzwerk", "/nirgends", *mailed]
+    return ["/", "/impressum", "/einstellungen", "/anmelden/netzwerk", "/nirgends", *mailed]
 
 
 def _acts(links: dict[str, str]) -> list[tuple[str, Callable[[Page], None]]]:
     return [
         ("/anmelden/netzwerk", _press),
         ("/anmelden/verein", _fill_in),
+        ("/einstellungen", _press),
+        ("/einstellungen", _ask_for_link),
+        (links["einstellungen"], _misspell),
+        (links["einstellungen"], _pause),
+        (links["einstellungen"], _join),
+        (links["abmelden"], _pause_for_ever),
         (links["bestaetigen"], _press),
         (links["bestaetigen"], lambda _: None),
         (links["abmelden"], _press),
@@ -69,7 +76,33 @@ def _acts(links: dict[str, str]) -> list[tuple[str, Callable[[Page], None]]]:
 
 
 def _press(page: Page) -> None:
-    page.locator("main button[type=submit]").click()
+    page.locator("main button[type=submit]").first.click()
+
+
+def _ask_for_link(page: Page) -> None:
+    page.locator("#email").fill("active@example.org")
+    _press(page)
+
+
+def _misspell(page: Page) -> None:
+    page.locator("#given").evaluate("field => field.removeAttribute('maxlength')")
+    page.locator("#given").fill("x" * 101)
+    page.locator("form[aria-labelledby=details-title] button").click()
+
+
+def _pause(page: Page) -> None:
+    page.locator("select[name=months]").first.select_option("3")
+    page.locator("form:has(select) button").first.click()
+
+
+def _join(page: Page) -> None:
+    page.locator("details summary").first.click()
+    page.locator("form:has(input[value=join]) button").first.click()
+
+
+def _pause_for_ever(page: Page) -> None:
+    page.locator("#until").fill("2099-01-01")
+    page.locator("form[aria-labelledby=pause-title] button").click()
 
 
 def _fill_in(page: Page) -> None:
@@ -128,3 +161,29 @@ def _state(database: Database) -> SubscriptionState:
         subscription = subscription_of(session, subscriber_of(session, "active"), "netzwerk")
         assert subscription is not None
         return subscription.state
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_ones_own_page_works_with_and_without_javascript(
+    browser: Browser, place: tuple[str, dict[str, str]], database: Database, javascript: bool
+) -> None:
+    url, links = place
+    context = browser.new_context(java_script_enabled=javascript, locale="de")
+    page = context.new_page()
+    page.goto(url + links["abmelden"])
+    page.get_by_role("button", name="Link zusenden").click()
+    assert page.get_by_role("heading", level=1).inner_text() == "Schauen Sie in Ihr Postfach"
+    page.goto(url + links["einstellungen"])
+    page.get_by_label("Vorname").fill("Erika")
+    page.get_by_label("Nur Text").check()
+    page.get_by_role("button", name="Speichern").click()
+    assert page.get_by_text("Ihre Angaben sind gespeichert.").is_visible()
+    page.get_by_role("button", name=re.compile("Zustimmen.*Vereinsbrief")).click()
+    page.get_by_role("button", name=re.compile("Abmelden.*Vereinsbrief")).click()
+    with database.read() as session:
+        person = subscriber_of(session, "active")
+        assert (person.given, person.format) == ("Erika", "text")
+        left = subscription_of(session, person, "verein")
+        assert left is not None
+        assert left.state is SubscriptionState.UNSUBSCRIBED
+    context.close()
