@@ -28,7 +28,7 @@ from mailer.receipts.intake import serve_intake
 log = structlog.get_logger()
 
 #: seconds between two looks for what is due
-_EVERY = {"feeds": 30, "compose": 10, "start": 5, "requests": 1, "receipts": 1}
+_EVERY = {"lapse": 3600, "ask": 3600, "feeds": 30, "compose": 10, "start": 5, "requests": 1, "receipts": 1}
 #: seconds a worker that died is waited for before the next start, doubled each time up to the last
 _RESTART = (1, 2, 4, 8, 16, 32, 60)
 #: seconds a child is given to finish what it has in flight
@@ -109,6 +109,8 @@ async def _clock(house: Installation) -> AsyncIterator[None]:
     """APScheduler in memory; it only looks for what is due. What is due is in the database."""
     clock.sync_feeds(house)
     jobs: dict[str, Callable[[], object]] = {
+        "lapse": lambda: clock.lapse_offices(house, now=_now()),
+        "ask": lambda: clock.ask_holders(house, now=_now()),
         "feeds": lambda: asyncio.run(clock.refresh_feeds(house, now=_now())),
         "compose": lambda: clock.compose_due(house, now=_now()),
         "start": lambda: clock.start_due(house, now=_now()),

@@ -30,6 +30,8 @@ _COMMANDS = {
     "subscribers": ("subscribers", "app"),
     "lists": ("lists", "app"),
     "municipalities": ("municipalities", "app"),
+    "offices": ("offices", "app"),
+    "tasks": ("tasks", "app"),
 }
 
 

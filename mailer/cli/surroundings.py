@@ -5,8 +5,8 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
 
 import typer
 from pydantic import ValidationError
@@ -83,3 +83,5 @@ JSON = typer.Option(False, "--json", help="Print only JSON.")
 AS = typer.Option(
     None, "--as", metavar="NAME", help="Who acts; the user of the operating system if not given."
 )
+#: what makes an option one of days
+DAY: dict[str, Any] = {"parser": date.fromisoformat, "metavar": "DATE"}

@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from mailer.notices import joining
+from mailer.notices import joining, offices
 from mailer.notices.letter import Desk, Dropped
 from mailer.notices.model import Notice
 from subscribers.model import Request, RequestKind, RequestState
@@ -22,6 +22,8 @@ _AGAIN = timedelta(minutes=10)
 _ANSWERS: dict[RequestKind, Callable[[Session, Desk, Request, datetime], Notice]] = {
     RequestKind.CONFIRM: joining.confirmation,
     RequestKind.GOODBYE: joining.goodbye,
+    RequestKind.INVITE: offices.invitation,
+    RequestKind.STILL_RIGHT: offices.still_right,
 }
 
 

@@ -1,0 +1,110 @@
+"""»Noch richtig?«: the answer to the yearly question, by the link of its mail.
+
+One button says yes. Another has a fresh link mailed to the address on record, since this link may
+have been forwarded: behind it nothing is shown but the masked address, and nothing else can be done.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from mailer.notices.model import Notice
+from mailer.web.public.fresh import FRESH_FOR
+from mailer.web.surroundings import READING, Here, Opened, actor_of, now, signed
+from subscribers.addresses import masked
+from subscribers.model import Municipality, Office, RequestKind, Subscriber
+from subscribers.model import Request as Asked
+from subscribers.offices import confirm_right
+from subscribers.tokens import Purpose, Token
+
+router = APIRouter()
+
+Signed = Annotated[Token, Depends(signed(Purpose.STILL_RIGHT))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    subscriber: Subscriber
+    office: Office
+    place: str
+    sent_at: datetime
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether she said yes since the mail was written."""
+        return self.office.confirmed_at is not None and self.office.confirmed_at >= self.sent_at
+
+
+@router.api_route("/noch-richtig/{token}", methods=READING)
+def ask(request: Request, here: Here, opened: Opened, signed: Signed) -> Response:
+    with opened() as session:
+        question = _question(session, signed)
+    return _page(request, here, "still_right.html", question)
+
+
+@router.post("/noch-richtig/{token}")
+def answer(
+    token: str,
+    request: Request,
+    here: Here,
+    opened: Opened,
+    signed: Signed,
+    act: Annotated[str, Form()] = "",
+) -> Response:
+    if act not in ("yes", "changed"):
+        raise HTTPException(422)
+    with opened() as session:
+        question = _question(session, signed)
+        if question is not None and act == "changed":
+            _ask_for_fresh_link(session, question.subscriber, actor_of(token))
+        elif question is not None and not question.is_answered:
+            confirm_right(session, question.office, actor=actor_of(token), now=now())
+    return _page(request, here, "still_right_yes.html" if act == "yes" else "still_right_sent.html", question)
+
+
+def _question(session: Session, signed: Token) -> _Question | None:
+    """What the mail asked; None where the office has ended since, or the question is gone by now."""
+    notice = session.scalar(select(Notice).where(Notice.handle == signed.context))
+    subscriber = session.scalar(select(Subscriber).where(Subscriber.handle == signed.subject))
+    if notice is None or subscriber is None or notice.subscriber_id != subscriber.id:
+        raise HTTPException(404)
+    asked = session.get(Asked, notice.request_id) if notice.request_id is not None else None
+    office = session.get(Office, asked.details.get("office", 0)) if asked is not None else None
+    if office is None or office.subscriber_id != subscriber.id:
+        return None
+    today = now().date()
+    if office.ends is not None and office.ends < today:
+        return None
+    place = session.get_one(Municipality, office.municipality).name
+    return _Question(subscriber, office, place, notice.created_at)
+
+
+def _ask_for_fresh_link(session: Session, subscriber: Subscriber, actor: str) -> None:
+    """One link is enough for as long as it works, however often the button is pressed."""
+    earlier = select(Asked.id).where(
+        Asked.kind == RequestKind.PREFERENCES,
+        Asked.subscriber_id == subscriber.id,
+        Asked.created_at > now() - FRESH_FOR,
+    )
+    if session.scalar(earlier.limit(1)) is None:
+        session.add(
+            Asked(
+                kind=RequestKind.PREFERENCES, subscriber_id=subscriber.id, actor=actor, created_at=now()
+            )
+        )  # fmt: skip
+
+
+def _page(request: Request, here: Here, template: str, question: _Question | None) -> Response:
+    if question is None:
+        return here.pages.respond(request, "still_right_over.html", 410)
+    return here.pages.respond(
+        request,
+        template,
+        address=masked(question.subscriber.address),
+        role=question.office.role.value,
+        municipality=question.place,
+    )
