@@ -208,6 +208,8 @@ def lapse(session: Session, *, today: date, actor: str, now: datetime) -> int:
         )
         .order_by(Subscription.id)
         .limit(_BATCH)
+        # a second clock takes others, and none of these twice
+        .with_for_update(of=Subscription, skip_locked=True)
     ).all()
     for list_key, subscriber in ended:
         leave(

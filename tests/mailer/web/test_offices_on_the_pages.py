@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from starlette.testclient import TestClient
 
 from mailer.database import Database
@@ -12,6 +12,7 @@ from mailer.settings import Settings
 from mailer.web.app import create_app
 from mailer.web.public.handover import Typed, read_handover
 from subscribers.chain import Chain, Record, verify
+from subscribers.evidence import of_person
 from subscribers.model import (
     MailingList,
     Office,
@@ -22,7 +23,7 @@ from subscribers.model import (
     SubscriptionState,
     Task,
 )
-from subscribers.subscribing import subscription_of
+from subscribers.subscribing import await_confirmation, subscription_of, subscriptions_of
 from subscribers.tokens import Keys
 from tests.mailer.web.officers import appointed, fill_offices
 from tests.mailer.web.sample import Sample, dump, subscriber_of
@@ -305,6 +306,35 @@ def test_a_question_about_an_office_that_ended_is_settled(
         assert answer.status_code == 410
         assert "hat sich erledigt" in answer.text
     assert dump(database) == before
+
+
+def test_the_question_outlives_the_request_it_came_from(
+    client: TestClient, database: Database, officers: dict[str, str]
+) -> None:
+    with database.write() as session:
+        session.execute(delete(Request).where(Request.kind == RequestKind.STILL_RIGHT))
+    assert client.post(officers["noch-richtig"], data={"act": "yes"}).status_code == 200
+    assert _offices(database, "active")[0].confirmed_at is not None
+
+
+def test_an_invitation_to_several_lists_is_confirmed_for_each(
+    client: TestClient, database: Database, officers: dict[str, str]
+) -> None:
+    with database.write() as session:
+        session.add(MailingList(key="anderes", title="Anderes", created_at=datetime.now(UTC)))
+        session.flush()
+        await_confirmation(
+            session, subscriber=subscriber_of(session, "invited"), list_key="anderes", now=datetime.now(UTC)
+        )
+        asked = session.scalars(select(Request).where(Request.kind == RequestKind.INVITE)).one()
+        asked.details = asked.details | {"lists": "netzwerk,anderes"}
+    client.post(officers["einladung"], data={"act": "confirm"})
+    with database.read() as session:
+        invited = subscriber_of(session, "invited")
+        states = {row.list_key: row.state.value for row in subscriptions_of(session, invited)}
+        assert states == {"anderes": "active", "netzwerk": "active"}
+        proofs = [proof.content for proof in of_person(session, invited.handle)]
+        assert [proof and proof["list"] for proof in proofs] == ["netzwerk", "anderes"]
 
 
 def test_after_erasure_the_links_are_as_good_as_none(
