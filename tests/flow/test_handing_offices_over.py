@@ -41,6 +41,14 @@ PLACE = "05999001"
 TODAY = datetime.now(UTC).date()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def house(request: pytest.FixtureRequest) -> Installation:
+    """The same on both engines."""
+    name = {"sqlite": "house", "postgresql": "house_on_postgresql"}[request.param]
+    found: Installation = request.getfixturevalue(name)
+    return found
+
+
 @pytest.fixture
 def pages(house: Installation) -> TestClient:
     return TestClient(create_app(house.settings, house.database), base_url=BASE)
@@ -160,10 +168,30 @@ def test_one_invitation_an_address_and_day_and_none_to_who_must_get_nothing(
         for reason in SuppressionReason:
             hashed = address_hash(house.suppression_key, f"{reason.value}@example.org")
             session.add(Suppression(address_hash=hashed, reason=reason, at=datetime.now(UTC), actor="t"))
-    for n, name in enumerate(["neu", "neu", *(reason.value for reason in SuppressionReason)]):
+    for n, name in enumerate([*(reason.value for reason in SuppressionReason), "neu", "neu"]):
         assert hand_over(house, pages, officer, f"{name}@example.org", TODAY + timedelta(days=n)) == 200
-    work(house)
+        work(house)
     assert sink.accepted() == {"neu@example.org": 1}
+
+
+def test_naming_somebody_else_takes_the_first_invitation_back(
+    house: Installation, pages: TestClient, officer: str, sink: Sink
+) -> None:
+    hand_over(house, pages, officer, "vertippt@example.org", TODAY)
+    work(house)
+    hand_over(house, pages, officer, "richtig@example.org", TODAY)
+    work(house)
+    wrong, right = (
+        path_in(text_of(sink.mails[f"{name}@example.org"][0]), "bestaetigen")
+        for name in ("vertippt", "richtig")
+    )
+    assert pages.get(wrong).status_code == 410
+    assert pages.post(wrong, data={"act": "confirm"}).status_code == 410
+    assert pages.post(right, data={"act": "confirm"}).status_code == 200
+    assert holders(house, TODAY + timedelta(days=1)) == {"richtig@example.org": Role.CONTACT}
+    # once taken, an office is not taken back by a form
+    assert hand_over(house, pages, officer, "noch-eine@example.org", TODAY) == 200
+    assert holders(house, TODAY + timedelta(days=1)) == {"richtig@example.org": Role.CONTACT}
 
 
 def test_a_known_successor_takes_the_office_by_her_own_confirmation_only(

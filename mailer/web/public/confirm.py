@@ -22,6 +22,7 @@ from subscribers.model import (
     MailingList,
     Municipality,
     RequestKind,
+    RequestState,
     Role,
     Subscriber,
     SubscriptionState,
@@ -155,7 +156,8 @@ def _stage(session: Session, asked: _Asked) -> _Stage:
     old = now() - asked.notice.created_at > CONFIRM_WITHIN
     if None in subscriptions or asked.sign_up is None or used or old:
         return _Stage.EXPIRED
-    return _Stage.OPEN
+    # an invitation is taken back by naming somebody else
+    return _Stage.EXPIRED if asked.sign_up.state is RequestState.DROPPED else _Stage.OPEN
 
 
 def _result(request: Request, here: Here, asked: _Asked) -> Response:

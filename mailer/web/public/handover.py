@@ -25,13 +25,15 @@ from subscribers.model import (
     Municipality,
     Office,
     RequestKind,
+    RequestState,
     Subscriber,
     Subscription,
     SubscriptionState,
     Visibility,
 )
+from subscribers.model import Request as Asked
 from subscribers.offices import end, offices_of
-from subscribers.subscribing import TooMany, ask
+from subscribers.subscribing import CONFIRM_WITHIN, TooMany, ask
 
 router = APIRouter()
 
@@ -161,6 +163,7 @@ def _invite(
 ) -> None:
     """Note that somebody is to be asked. Whether a mail follows is decided later, as for any sign-up."""
     office, first = handover.office, desk.lists[0]
+    _take_back(session, office, handover.successor)
     try:
         ask(
             session,
@@ -168,6 +171,7 @@ def _invite(
             list_key=first.key,
             address=handover.successor,
             details={
+                "office": str(office.id),
                 "ags": office.municipality,
                 "role": office.role.value,
                 "starts": (handover.last_day + timedelta(days=1)).isoformat(),
@@ -181,6 +185,16 @@ def _invite(
         )
     except TooMany:
         raise HTTPException(429, headers={"Retry-After": "3600"}) from None
+
+
+def _take_back(session: Session, office: Office, named_now: str) -> None:
+    """Whoever was named before for this office and has not answered is it no longer: a slip is corrected."""
+    earlier = session.scalars(
+        select(Asked).where(Asked.created_at > now() - CONFIRM_WITHIN, Asked.kind == RequestKind.INVITE)
+    )
+    for asked in earlier:
+        if asked.details.get("office") == str(office.id) and asked.address != named_now:
+            asked.state, asked.outcome = RequestState.DROPPED, "somebody else was named"
 
 
 def _desk(session: Session, subscriber: Subscriber) -> _Desk:

@@ -67,7 +67,7 @@ def test_handing_over_ends_the_office_and_asks_the_successor_nothing_more_than_s
             RequestKind.INVITE, "neu@example.org", "netzwerk",
         )  # fmt: skip
         assert asked.details == {
-            "ags": "05999002", "role": "contact", "starts": (SOON + timedelta(days=1)).isoformat(),
+            "office": str(office.id), "ags": "05999002", "role": "contact", "starts": (SOON + timedelta(days=1)).isoformat(),
             "lists": "netzwerk", "privacy_version": "",
         }  # fmt: skip
         # her own subscription is no part of it
