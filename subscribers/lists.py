@@ -52,7 +52,7 @@ def add_list(
     session.add(made)
     session.flush()
     record = {"list": key, "municipality": municipality or "", **said}
-    append(session, Chain.AUDIT, [Happening("list-added", record)], actor=actor, at=now)
+    append(session, Chain.AUDIT, [Happening("list.added", record)], actor=actor, at=now)
     return made
 
 
@@ -72,7 +72,7 @@ def edit_list(session: Session, key: str, described: Described, *, actor: str, n
         setattr(mailing_list, name, value)
     said = {name: {"was": was, "is": value} for name, (was, value) in changes.items()}
     record = {"list": key, "changes": said}
-    append(session, Chain.AUDIT, [Happening("list-edited", record)], actor=actor, at=now)
+    append(session, Chain.AUDIT, [Happening("list.edited", record)], actor=actor, at=now)
     return list(changes)
 
 

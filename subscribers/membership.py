@@ -72,7 +72,7 @@ def take_step(
         for name, text in about.items():
             setattr(known, name, text)
     said = {"municipality": ags, "state": state.value, "since": since.isoformat(), **about}
-    append(session, Chain.AUDIT, [Happening("membership-step", said)], actor=actor, at=now)
+    append(session, Chain.AUDIT, [Happening("membership.step", said)], actor=actor, at=now)
     return Taken(Outcome.ADDED if known is None else Outcome.CHANGED, before, usual)
 
 

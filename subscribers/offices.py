@@ -101,7 +101,7 @@ def appoint(
         if held.ends is not None:
             # an end that was announced is taken back
             held.ends = None
-            _record(session, "office-appointed", held, subscriber, actor, now)
+            _record(session, "office.appointed", held, subscriber, actor, now)
         return held
     office = Office(
         municipality=municipality,
@@ -112,7 +112,7 @@ def appoint(
     )
     session.add(office)
     session.flush()
-    _record(session, "office-appointed", office, subscriber, actor, now)
+    _record(session, "office.appointed", office, subscriber, actor, now)
     return office
 
 
@@ -123,14 +123,14 @@ def end(session: Session, office: Office, *, on: date, actor: str, now: datetime
     if office.ends == on:
         return False
     office.ends = on
-    _record(session, "office-ended", office, _holder(session, office), actor, now)
+    _record(session, "office.ended", office, _holder(session, office), actor, now)
     return True
 
 
 def confirm_right(session: Session, office: Office, *, actor: str, now: datetime) -> None:
     """The holder says that the office is still right: she is asked again in a year."""
     office.confirmed_at, office.asked, office.asked_at = now, 0, None
-    _record(session, "office-confirmed", office, _holder(session, office), actor, now)
+    _record(session, "office.confirmed", office, _holder(session, office), actor, now)
 
 
 def ask_holders(session: Session, *, today: date, actor: str, now: datetime) -> int:

@@ -60,5 +60,5 @@ def finish(session: Session, task: Task, *, actor: str, now: datetime) -> bool:
     task.done_at, task.done_by = now, actor
     handle = session.get_one(Subscriber, task.subscriber_id).handle
     said = {"task": task.id, "kind": task.kind.value, "municipality": task.municipality or ""}
-    append(session, Chain.AUDIT, [Happening("task-done", said, handle)], actor=actor, at=now)
+    append(session, Chain.AUDIT, [Happening("task.done", said, handle)], actor=actor, at=now)
     return True

@@ -43,7 +43,7 @@ def test_a_step_is_taken_once_and_says_what_it_follows(people: Database) -> None
         assert [row.state for row in history(session, PLACES[0])] == [
             S.INTERESTED, S.MEMBER, S.DORMANT, S.GUEST,
         ]  # fmt: skip
-        assert [row.action for row in session.scalars(select(Record))] == ["membership-step"] * 4
+        assert [row.action for row in session.scalars(select(Record))] == ["membership.step"] * 4
         assert verify(session, Chain.AUDIT).problems == []
 
 
@@ -104,7 +104,7 @@ def test_a_list_takes_all_that_is_said_about_it(people: Database) -> None:
         )  # fmt: skip
         with pytest.raises(BadList, match="already"):
             add_list(session, "alles", None, described, actor="cli:t", now=NOW)
-        assert list(session.scalars(select(Record.action))) == ["list-added"]
+        assert list(session.scalars(select(Record.action))) == ["list.added"]
 
 
 def test_a_claim_makes_one_open_task_until_somebody_has_looked(people: Database) -> None:
@@ -122,7 +122,7 @@ def test_a_claim_makes_one_open_task_until_somebody_has_looked(people: Database)
         assert not finish(session, found.task, actor="cli:u", now=NOW)
         assert tasks(session) == []
         assert [row.task.done_by for row in tasks(session, done=True)] == ["cli:t"]
-        assert list(session.scalars(select(Record.action))) == ["task-done"]
+        assert list(session.scalars(select(Record.action))) == ["task.done"]
         # said once more, it is to be looked at once more
         claim_succession(session, subscriber=somebody, municipality=PLACES[0], now=NOW)
         assert len(tasks(session)) == 1

@@ -61,7 +61,7 @@ def test_appointing_twice_gives_one_office_and_leaves_others_where_they_are(peop
         assert second.confirmed_at == NOW
         assert theirs.ends is None
         assert roles_in(session, PLACES[0], TODAY) == {"contact": 2}
-        assert list(session.scalars(select(Record.action))) == ["office-appointed"]
+        assert list(session.scalars(select(Record.action))) == ["office.appointed"]
 
 
 def test_an_announced_end_is_taken_back_by_appointing_anew(people: Database) -> None:
@@ -84,7 +84,7 @@ def test_ending_is_on_record_once_and_never_before_the_beginning(people: Databas
         assert end(session, theirs, on=TODAY, actor="cli:t", now=NOW)
         assert not end(session, theirs, on=TODAY, actor="cli:t", now=NOW)
         records = session.scalars(select(Record)).all()
-        assert [(row.action, row.actor) for row in records] == [("office-ended", "cli:t")]
+        assert [(row.action, row.actor) for row in records] == [("office.ended", "cli:t")]
         assert verify(session, Chain.AUDIT).problems == []
 
 

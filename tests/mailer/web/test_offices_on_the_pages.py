@@ -74,7 +74,7 @@ def test_handing_over_ends_the_office_and_asks_the_successor_nothing_more_than_s
         mine = subscription_of(session, subscriber_of(session, "active"), "netzwerk")
         assert mine is not None
         assert mine.state is SubscriptionState.ACTIVE
-        assert [row.action for row in session.scalars(select(Record))] == ["office-ended"]
+        assert [row.action for row in session.scalars(select(Record))] == ["office.ended"]
         assert verify(session, Chain.AUDIT).problems == []
 
 
@@ -215,7 +215,7 @@ def test_an_invitation_shows_office_and_wording_and_its_button_gives_both(
         hers = subscription_of(session, subscriber_of(session, "invited"), "netzwerk")
         assert hers is not None
         assert hers.state is SubscriptionState.ACTIVE
-        assert sorted(session.scalars(select(Record.action))) == ["granted", "office-appointed"]
+        assert sorted(session.scalars(select(Record.action))) == ["granted", "office.appointed"]
     before = dump(database)
     assert "bereits bestätigt" in client.post(officers["einladung"], data={"act": "confirm"}).text
     assert dump(database) == before
@@ -231,7 +231,7 @@ def test_who_is_on_the_list_already_takes_only_the_office(
     assert client.post(officers["einladung"], data={"act": "confirm"}).status_code == 200
     assert len(_offices(database, "invited")) == 1
     with database.read() as session:
-        assert list(session.scalars(select(Record.action))) == ["office-appointed"]
+        assert list(session.scalars(select(Record.action))) == ["office.appointed"]
 
 
 def test_an_invitation_works_for_seven_days_and_gives_nothing_after(
