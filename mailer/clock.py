@@ -31,6 +31,7 @@ from mailer.render.choose import Chooser
 from mailer.render.editions import render_editions
 from mailer.render.mjml import BadMjml, NotSelfContained
 from mailer.render.preflight import imprint_gaps
+from subscribers import offices
 from subscribers.audience import audience_keys, lists_of_newsletter
 from subscribers.model import Import, MailingList
 
@@ -51,6 +52,9 @@ class Ticked:
     feeds: list[feeds.Refreshed]
     composed: list[int]
     started: list[int]
+    #: subscriptions that ended with an office, and questions whether one is still right
+    lapsed: int
+    asked: int
     notices: int
     receipts: int
 
@@ -58,6 +62,8 @@ class Ticked:
 async def tick(house: Installation, *, now: datetime) -> Ticked:
     """Everything that is due, once, in the order of the river."""
     return Ticked(
+        lapsed=lapse_offices(house, now=now),
+        asked=ask_holders(house, now=now),
         feeds=await refresh_feeds(house, now=now),
         composed=compose_due(house, now=now),
         started=start_due(house, now=now),
@@ -172,6 +178,8 @@ def start(house: Installation, issue_id: int, *, actor: str, now: datetime) -> i
     gaps = imprint_gaps(house.letterhead.imprint)
     if gaps:
         raise NotReady(f"the imprint is not complete (§ 5 DDG): set {', '.join(gaps)}")
+    # by whatever way an issue starts, nobody gets it for an office that was hers until yesterday
+    lapse_offices(house, now=now)
     for _ in range(_RENDERINGS):
         try:
             _render(house, issue_id, now)
@@ -208,6 +216,25 @@ def _freeze(house: Installation, issue_id: int, actor: str, now: datetime) -> in
         # last, since others who have something to put on record wait from here on
         act_on(session, issue, Act.START, actor=actor, now=now)
         return frozen
+
+
+def lapse_offices(house: Installation, *, now: datetime) -> int:
+    """End what was subscribed on the ground of an office that is over."""
+    lapsed = 0
+    today = now.astimezone(house.plan.timezone).date()
+    while True:
+        with house.database.write() as session:
+            count = offices.lapse(session, today=today, actor="clock", now=now)
+        if not count:
+            return lapsed
+        lapsed += count
+
+
+def ask_holders(house: Installation, *, now: datetime) -> int:
+    """Ask those whose turn it is whether their office is still right."""
+    today = now.astimezone(house.plan.timezone).date()
+    with house.database.write() as session:
+        return offices.ask_holders(session, today=today, actor="clock", now=now)
 
 
 def answer_requests(house: Installation, *, now: datetime) -> int:

@@ -28,7 +28,7 @@ from mailer.receipts.intake import serve_intake
 log = structlog.get_logger()
 
 #: seconds between two looks for what is due
-_EVERY = {"feeds": 30, "compose": 10, "start": 5, "requests": 1, "receipts": 1}
+_EVERY = {"lapse": 3600, "ask": 3600, "feeds": 30, "compose": 10, "start": 5, "requests": 1, "receipts": 1}
 #: seconds a worker that died is waited for before the next start, doubled each time up to the last
 _RESTART = (1, 2, 4, 8, 16, 32, 60)
 #: seconds a child is given to finish what it has in flight
@@ -109,6 +109,8 @@ async def _clock(house: Installation) -> AsyncIterator[None]:
     """APScheduler in memory; it only looks for what is due. What is due is in the database."""
     clock.sync_feeds(house)
     jobs: dict[str, Callable[[], Awaitable[object]]] = {
+        "lapse": lambda: asyncio.to_thread(clock.lapse_offices, house, now=_now()),
+        "ask": lambda: asyncio.to_thread(clock.ask_holders, house, now=_now()),
         # it waits for others, so it stays in the loop: there the end of `serve` can break it off
         "feeds": lambda: clock.refresh_feeds(house, now=_now()),
         "compose": lambda: asyncio.to_thread(clock.compose_due, house, now=_now()),

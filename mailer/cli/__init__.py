@@ -33,6 +33,8 @@ _COMMANDS = {
     "subscribers": ("subscribers", "app"),
     "lists": ("lists", "app"),
     "municipalities": ("municipalities", "app"),
+    "offices": ("offices", "app"),
+    "tasks": ("tasks", "app"),
     "imports": ("imports", "app"),
     "audit": ("audit", "app"),
 }

@@ -1,61 +1,96 @@
 """`infomail lists`."""
 
-import re
-
 import typer
 from sqlalchemy import func, select
 
 from mailer.cli import Refused
-from mailer.cli.surroundings import JSON, now, open_database, print_json, read_settings
+from mailer.cli.surroundings import AS, JSON, actor, now, open_database, print_json, read_settings
 from mailer.cli.tables import print_table
-from mailer.installation import load_plan
-from subscribers.addresses import BadAddress, normalise
-from subscribers.model import MailingList, Municipality, Subscription, SubscriptionState, Visibility
+from mailer.installation import NotConfigured, load_plan
+from subscribers.lists import BadList, Described, add_list, edit_list
+from subscribers.model import MailingList, Subscription, SubscriptionState, Visibility
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Mailing lists.")
 
 
+_KEY = typer.Argument(help="Lower-case letters, digits and dashes; stands in List-Id and never changes.")
+_FOLLOWS = typer.Option(None, metavar="NEWSLETTER", help="Also gets the issues of this newsletter.")
+_REPLY_TO = typer.Option(None, metavar="ADDRESS", help="Where answers go.")
+_LANGUAGE = typer.Option(None, metavar="de", help="Language of its mails to who chose none: de or en.")
+_CONTROLLER = typer.Option(None, help="Who answers for the data, if not the operator (Art. 4 GDPR).")
+_IMPRINT = typer.Option(None, help="An imprint of its own.")
+_PRIVACY_URL = typer.Option(None, metavar="URL", help="A privacy notice of its own.")
+_PRIVACY_VERSION = typer.Option(None, metavar="TEXT", help="Version of that notice, such as its date.")
+
+
 @app.command()
 def add(
-    key: str = typer.Argument(
-        help="Lower-case letters, digits and dashes; stands in List-Id and never changes."
-    ),
+    key: str = _KEY,
     title: str = typer.Option(..., help="What readers see."),
     municipality: str = typer.Option(None, metavar="AGS", help="The municipality whose list it is."),
-    follows: str = typer.Option("", metavar="NEWSLETTER", help="Also gets the issues of this newsletter."),
+    follows: str = _FOLLOWS,
     invitation: bool = typer.Option(False, "--invitation", help="Nobody can sign up by the public page."),
-    reply_to: str = typer.Option("", help="Where answers go."),
+    reply_to: str = _REPLY_TO,
+    language: str = _LANGUAGE,
+    controller: str = _CONTROLLER,
+    imprint: str = _IMPRINT,
+    privacy_url: str = _PRIVACY_URL,
+    privacy_version: str = _PRIVACY_VERSION,
+    who: str = AS,
 ) -> None:
     """Make a list."""
-    if not re.fullmatch(r"[a-z0-9](-?[a-z0-9])*", key):
-        raise Refused(f"expected a key of lower-case letters, digits and dashes, got {key!r}")
-    # the title stands in the head of each mail: no line breaks, no controls
-    if not title.strip() or not title.isprintable():
-        raise Refused("expected a title of one line")
-    if reply_to:
-        try:
-            reply_to = normalise(reply_to)
-        except BadAddress as problem:
-            raise Refused(f"--reply-to: {problem}") from None
+    described = Described(
+        title=title,
+        visibility=Visibility.INVITATION if invitation else None,
+        language=language,
+        reply_to=reply_to,
+        controller=controller,
+        imprint=imprint,
+        privacy_url=privacy_url,
+        privacy_version=privacy_version,
+        follows=follows,
+    )
+    _check_newsletter(follows)
     with open_database() as database, database.write() as session:
-        newsletters = load_plan(read_settings()).newsletters if follows else {}
-        if follows and follows not in newsletters:
-            raise Refused(f"there is no newsletter {follows!r} in the schedule: {', '.join(newsletters)}")
-        if session.get(MailingList, key) is not None:
-            raise Refused(f"there is a list {key!r} already")
-        if municipality and session.get(Municipality, municipality) is None:
-            raise Refused(f"{municipality!r} is not in the register: see `infomail municipalities list`")
-        session.add(
-            MailingList(
-                key=key,
-                title=title.strip(),
-                municipality=municipality,
-                follows=follows,
-                reply_to=reply_to,
-                visibility=Visibility.INVITATION if invitation else Visibility.PUBLIC,
-                created_at=now(),
-            )
-        )
+        try:
+            add_list(session, key, municipality, described, actor=actor(who), now=now())
+        except BadList as problem:
+            raise Refused(str(problem)) from None
+
+
+@app.command()
+def edit(
+    key: str = typer.Argument(),
+    title: str = typer.Option(None, help="What readers see."),
+    public: bool = typer.Option(None, "--public/--invitation", help="Whether anybody may sign up."),
+    follows: str = _FOLLOWS,
+    reply_to: str = _REPLY_TO,
+    language: str = _LANGUAGE,
+    controller: str = _CONTROLLER,
+    imprint: str = _IMPRINT,
+    privacy_url: str = _PRIVACY_URL,
+    privacy_version: str = _PRIVACY_VERSION,
+    who: str = AS,
+) -> None:
+    """Describe a list anew and print what changed; "" takes something back. The key never changes."""
+    described = Described(
+        title=title,
+        visibility=None if public is None else Visibility.PUBLIC if public else Visibility.INVITATION,
+        language=language,
+        reply_to=reply_to,
+        controller=controller,
+        imprint=imprint,
+        privacy_url=privacy_url,
+        privacy_version=privacy_version,
+        follows=follows,
+    )
+    _check_newsletter(follows)
+    with open_database() as database, database.write() as session:
+        try:
+            changed = edit_list(session, key, described, actor=actor(who), now=now())
+        except BadList as problem:
+            raise Refused(str(problem)) from None
+    typer.echo(f"changed: {', '.join(changed)}" if changed else "as before")
 
 
 @app.command("list")
@@ -75,6 +110,12 @@ def list_(as_json: bool = JSON) -> None:
                 "title": row.title,
                 "municipality": row.municipality or "",
                 "visibility": row.visibility.value,
+                "language": row.language,
+                "reply_to": row.reply_to,
+                "controller": row.controller,
+                "imprint": row.imprint,
+                "privacy_url": row.privacy_url,
+                "privacy_version": row.privacy_version,
                 "follows": row.follows,
                 "active": active.get(row.key, 0),
             }
@@ -84,3 +125,14 @@ def list_(as_json: bool = JSON) -> None:
         print_json(rows)
     else:
         print_table(rows, "key", "title", "municipality", "visibility", "follows", "active")
+
+
+def _check_newsletter(follows: str | None) -> None:
+    if not follows:
+        return
+    try:
+        newsletters = load_plan(read_settings()).newsletters
+    except NotConfigured as problem:
+        raise Refused(str(problem)) from None
+    if follows not in newsletters:
+        raise Refused(f"there is no newsletter {follows!r} in the schedule: {', '.join(newsletters)}")

@@ -43,7 +43,7 @@ def clock(
         done = asyncio.run(timing.tick(house, now=now()))
     typer.echo(
         f"{len(done.feeds)} feeds, {len(done.composed)} composed, {len(done.started)} started, "
-        f"{done.notices} notices, {done.receipts} receipts"
+        f"{done.lapsed} lapsed, {done.asked} asked, {done.notices} notices, {done.receipts} receipts"
     )
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from pydantic import ValidationError
@@ -87,3 +87,5 @@ JSON = typer.Option(False, "--json", help="Print only JSON.")
 AS = typer.Option(
     None, "--as", metavar="NAME", help="Who acts; the user of the operating system if not given."
 )
+#: what makes an option one of days
+DAY: dict[str, Any] = {"parser": date.fromisoformat, "metavar": "DATE"}

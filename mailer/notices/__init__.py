@@ -1,1 +1,1 @@
-"""Mail to one person: confirmation, goodbye."""
+"""Mail to one person: confirmation, goodbye, invitation into an office, the yearly question."""

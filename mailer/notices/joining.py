@@ -42,12 +42,14 @@ def confirmation(session: Session, desk: Desk, request: Request, now: datetime) 
         raise Dropped("one-a-day")
     subscriber = known or _introduce(session, desk, request, now)
     mailing_list = session.get_one(MailingList, request.list_key)
-    if not await_confirmation(session, subscriber=subscriber, list_key=mailing_list.key, now=now):
+    wanted = await_confirmation(session, subscriber=subscriber, list_key=mailing_list.key, now=now)
+    # who gets the newsletter already may still say that she follows somebody in an office
+    if not wanted and "successor" not in request.details:
         raise Dropped("active")
     handle = new_handle()
     token = sign(desk.signing, Purpose.CONFIRM, handle, subscriber.handle)
     language = request.details.get("language") or mailing_list.language
-    _put_wording(request, mailing_list, language, desk.letterhead)
+    put_wording(request, mailing_list.title, mailing_list.controller, language, desk.letterhead)
     return letter(
         desk,
         request,
@@ -93,6 +95,18 @@ def goodbye(session: Session, desk: Desk, request: Request, now: datetime) -> No
     )
 
 
+def put_wording(request: Request, title: str, controller: str, language: str, letterhead: Letterhead) -> None:
+    """The form showed the wording it names. Where there was none, the mail shows it, and that counts."""
+    if "wording" not in request.details:
+        shown = consent_wording(
+            letterhead.templates,
+            language,
+            list_title=title,
+            sender=controller or letterhead.imprint.name,
+        )
+        request.details = request.details | {"wording": shown.text, "wording_version": shown.version}
+
+
 def _had_confirmation(session: Session, subscriber: Subscriber, now: datetime) -> bool:
     return (
         session.scalar(
@@ -106,18 +120,6 @@ def _had_confirmation(session: Session, subscriber: Subscriber, now: datetime) -
         )
         is not None
     )
-
-
-def _put_wording(request: Request, mailing_list: MailingList, language: str, letterhead: Letterhead) -> None:
-    """The form showed the wording it names. An import showed none: then the mail does, and that counts."""
-    if "wording" not in request.details:
-        shown = consent_wording(
-            letterhead.templates,
-            language,
-            list_title=mailing_list.title,
-            sender=mailing_list.controller or letterhead.imprint.name,
-        )
-        request.details = request.details | {"wording": shown.text, "wording_version": shown.version}
 
 
 def _introduce(session: Session, desk: Desk, request: Request, now: datetime) -> Subscriber:

@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from mailer.notices import joining, preferences
+from mailer.notices import joining, offices, preferences
 from mailer.notices.letter import Desk, Dropped
 from mailer.notices.model import Notice
 from subscribers.model import Request, RequestKind, RequestState
@@ -23,6 +23,8 @@ _ANSWERS: dict[RequestKind, Callable[[Session, Desk, Request, datetime], Notice]
     RequestKind.CONFIRM: joining.confirmation,
     RequestKind.GOODBYE: joining.goodbye,
     RequestKind.PREFERENCES: preferences.fresh_link,
+    RequestKind.INVITE: offices.invitation,
+    RequestKind.STILL_RIGHT: offices.still_right,
 }
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -13,6 +14,7 @@ from mailer.web.app import create_app
 from subscribers.model import MailingList, SubscriptionState
 from subscribers.subscribing import subscription_of
 from subscribers.tokens import Keys
+from tests.mailer.web.officers import fill_offices
 from tests.mailer.web.sample import fill, mailed_links, sample_settings, subscriber_of
 
 Serve = Callable[[Callable[[str], FastAPI]], str]
@@ -23,7 +25,8 @@ def place(serve: Serve, database: Database) -> tuple[str, dict[str, str]]:
     """Where the pages are, and the links of the sample."""
     url = serve(lambda public_url: create_app(sample_settings(public_url), database))
     keys = Keys.parse(sample_settings(url).secret_keys.get_secret_value())
-    return url, mailed_links(keys, fill(database))
+    sample = fill(database)
+    return url, mailed_links(keys, sample) | fill_offices(database, keys, sample)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +70,12 @@ def _acts(links: dict[str, str]) -> list[tuple[str, Callable[[Page], None]]]:
         (links["einstellungen"], _pause),
         (links["einstellungen"], _join),
         (links["abmelden"], _pause_for_ever),
+        ("/anmelden/netzwerk", _claim_nowhere),
+        (links["wechsel"], _press),
+        (links["wechsel"], _hand_over),
+        (links["einladung"], _press),
+        (links["noch-richtig"], lambda page: page.locator("main button[type=submit]").last.click()),
+        (links["noch-richtig"], lambda page: page.locator("main button[type=submit]").first.click()),
         (links["bestaetigen"], _press),
         (links["bestaetigen"], lambda _: None),
         (links["abmelden"], _press),
@@ -108,6 +117,18 @@ def _pause_for_ever(page: Page) -> None:
 def _fill_in(page: Page) -> None:
     page.locator("#email").fill("new@example.org")
     page.locator("#municipality").fill("musterstadt")
+    _press(page)
+
+
+def _claim_nowhere(page: Page) -> None:
+    page.locator("#email").fill("new@example.org")
+    page.locator("#successor").check()
+    _press(page)
+
+
+def _hand_over(page: Page) -> None:
+    page.locator("#last_day").fill(datetime.now(UTC).date().isoformat())
+    page.locator("#successor").fill("new@example.org")
     _press(page)
 
 

@@ -2,8 +2,18 @@
 
 from fastapi import APIRouter
 
-from mailer.web.public import archive, ask_link, confirm, leave, lists, preferences, sign_up
+from mailer.web.public import (
+    archive,
+    ask_link,
+    confirm,
+    handover,
+    leave,
+    lists,
+    preferences,
+    sign_up,
+    still_right,
+)
 
 router = APIRouter()
-for pages in (lists, sign_up, confirm, leave, ask_link, preferences, archive):
+for pages in (lists, sign_up, confirm, leave, ask_link, preferences, handover, still_right, archive):
     router.include_router(pages.router)

@@ -29,6 +29,8 @@ class SignUpForm:
     municipality: str = ""
     #: the version of the wording that was shown
     wording: str = ""
+    #: "yes" where she says that she follows somebody in an office there
+    successor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,10 @@ class Asked:
     given: str
     family: str
     municipality: str
+    #: key of the municipality in the register, "" if it is not there
+    ags: str
+    #: follows somebody in an office there
+    successor: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +82,13 @@ class Profile:
     format: Format
 
 
-def read_form(typed: SignUpForm, *, wording_version: str) -> tuple[Asked | None, Mapping[str, str]]:
-    """What was asked for, or None and what is wrong with each field."""
+def read_form(
+    typed: SignUpForm, *, ags: str = "", wording_version: str
+) -> tuple[Asked | None, Mapping[str, str]]:
+    """What was asked for, or None and what is wrong with each field.
+
+    `ags` is what the register knows the municipality by, "" if it does not.
+    """
     faults = _faults(typed, LONGEST)
     address = ""
     if not typed.email:
@@ -89,6 +100,9 @@ def read_form(typed: SignUpForm, *, wording_version: str) -> tuple[Asked | None,
             faults["email"] = "address"
     if typed.form not in set(FormOfAddress):
         faults["form"] = "choice"
+    if typed.successor and not ags and "municipality" not in faults:
+        # somebody will look at it, and must know where
+        faults["municipality"] = "where"
     if typed.wording != wording_version:
         faults["wording"] = "changed"
     if faults:
@@ -101,6 +115,8 @@ def read_form(typed: SignUpForm, *, wording_version: str) -> tuple[Asked | None,
             given=typed.given,
             family=typed.family,
             municipality=typed.municipality,
+            ags=ags,
+            successor=bool(typed.successor),
         ),
         {},
     )

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, HTTPException, Request, Response
-from sqlalchemy.orm import Session
 
 from mailer.render.wording import consent_wording
 from mailer.web.pages import language_of, web_link
@@ -40,17 +39,19 @@ def submit(
     family: Annotated[str, Form()] = "",
     municipality: Annotated[str, Form()] = "",
     wording: Annotated[str, Form()] = "",
+    successor: Annotated[str, Form()] = "",
 ) -> Response:
     """Write one Request and ask to look into the mailbox, whether the address is new, known or barred.
 
     Nothing is looked up by the address here, so neither the answer nor its time can tell.
     """
-    fields = (email, form, title, given, family, municipality, wording)
+    fields = (email, form, title, given, family, municipality, wording, successor)
     typed = SignUpForm(*(field.strip() for field in fields))
     with opened() as session:
         mailing_list = public_list(session, list_key)
         shown = _wording(request, here, mailing_list)
-        asked, faults = read_form(typed, wording_version=shown.version)
+        body = named(session, typed.municipality) if typed.municipality else None
+        asked, faults = read_form(typed, ags=body.ags if body else "", wording_version=shown.version)
         if asked is not None:
             try:
                 ask(
@@ -58,7 +59,7 @@ def submit(
                     kind=RequestKind.CONFIRM,
                     list_key=mailing_list.key,
                     address=asked.address,
-                    details=_details(session, request, here, mailing_list, asked, shown),
+                    details=_details(request, here, mailing_list, asked, shown),
                     origin=here.origin(request),
                     limits=here.limits,
                     actor="form",
@@ -75,17 +76,17 @@ def submit(
 
 
 def _details(
-    session: Session, request: Request, here: Here, mailing_list: MailingList, asked: Asked, shown: Wording
+    request: Request, here: Here, mailing_list: MailingList, asked: Asked, shown: Wording
 ) -> dict[str, str]:
     """The rest of the Request, under the names that mailer.notices and the confirmation read it by."""
-    body = named(session, asked.municipality) if asked.municipality else None
     said = {
         "form": asked.form.value,
         "title": asked.title,
         "given": asked.given,
         "family": asked.family,
         "municipality": asked.municipality,
-        "ags": body.ags if body else "",
+        "ags": asked.ags,
+        "successor": "yes" if asked.successor else "",
         "language": language_of(request),
         "wording": shown.text,
         "wording_version": shown.version,

@@ -77,7 +77,9 @@ def test_a_list_is_added_and_listed_with_its_people(infomail: Infomail, folder: 
     lists = {row["key"]: row for row in json.loads(infomail("lists", "list", "--json").out)}
     assert lists["bielefeld"] == {
         "key": "bielefeld", "title": "Bielefeld engagiert", "municipality": "05711000",
-        "visibility": "invitation", "follows": "infomail", "active": 0,
+        "visibility": "invitation", "follows": "infomail", "language": "de",
+        "reply_to": "ehrenamt@example.org", "controller": "", "imprint": "", "privacy_url": "",
+        "privacy_version": "", "active": 0,
     }  # fmt: skip
     assert lists["netzwerk"]["active"] == 2
 

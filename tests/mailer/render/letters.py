@@ -133,6 +133,25 @@ PREFERENCES = ANYBODY | {
     "salutation": "Sehr geehrte Frau Dr. Beispiel,",
     "language": "de",
 }
+_OFFICE = ANYBODY | {
+    "list_title": "Infomail des Netzwerks",
+    "role": "contact",
+    "municipality": "Musterstadt an der Beispiel",
+    "language": "de",
+}
+INVITE = _OFFICE | {
+    "confirm_url": "https://infomail.example.org/bestaetigen/AbCdEf0123456789AbCdEf0123456789AbCdEf0123456789",
+    "archive_url": "https://infomail.example.org/ausgabe/AbCdEf0123456789AbCdEf0123456789AbCdEf0123456789",
+    "valid_days": 7,
+    "wording": "Ich möchte die Infomail per E-Mail erhalten. Ich kann mich jederzeit wieder abmelden.",
+    "starts": date(2024, 4, 1),
+    "titles": "Infomail des Netzwerks",
+    "salutation": "Guten Tag,",
+}
+STILL_RIGHT = _OFFICE | {
+    "answer_url": "https://infomail.example.org/noch-richtig/AbCdEf0123456789AbCdEf0123456789AbCdEf0123456789",
+    "salutation": "Sehr geehrte Frau Dr. Beispiel,",
+}
 _WORD = "Rechtsschutzversicherungsgesellschaftenvorstandsvorsitzendenwechselankündigungsschreiben"
 #: what does not break by itself, wherever a feed may put it
 _LONG = entry(
@@ -154,6 +173,8 @@ LETTERS: dict[str, dict[str, Any]] = {
     "confirm": CONFIRM,
     "goodbye": GOODBYE,
     "preferences": PREFERENCES,
+    "invite": INVITE,
+    "still-right": STILL_RIGHT,
 }
 #: issues that are hard to set
 HARD: dict[str, dict[str, Any]] = {

@@ -9,12 +9,15 @@ from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
 from mailer.shipped import shipped
+from subscribers.model import Role
 from tests.mailer.render.letters import (
     CONFIRM,
     GOODBYE,
+    INVITE,
     LETTERS,
     PROVENANCE,
     SALUTATION,
+    STILL_RIGHT,
     TOKEN,
     entry,
     issue,
@@ -82,13 +85,40 @@ def test_every_layout_table_says_so(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "context", "link"), [("confirm", CONFIRM, "confirm_url"), ("goodbye", GOODBYE, "undo_url")]
+    ("kind", "context", "link", "about"),
+    [
+        ("confirm", CONFIRM, "confirm_url", "list_title"),
+        ("goodbye", GOODBYE, "undo_url", "list_title"),
+        ("invite", INVITE, "confirm_url", "municipality"),
+        ("still-right", STILL_RIGHT, "answer_url", "municipality"),
+    ],
 )
-def test_a_notice_holds_its_link_in_both_parts(kind: str, context: dict[str, Any], link: str) -> None:
+def test_a_notice_holds_its_link_in_both_parts(
+    kind: str, context: dict[str, Any], link: str, about: str
+) -> None:
     subject, html, text = rendered(kind, context)
-    assert "Infomail des Netzwerks" in subject
+    assert context[about] in subject
     assert f'href="{context[link]}"' in html
     assert f"\n{context[link]}\n" in text
+
+
+def test_an_invitation_says_which_office_from_when_and_shows_an_issue_if_there_is_one() -> None:
+    _, html, text = rendered("invite", INVITE)
+    for part in (html, text):
+        for said in ("Ansprechperson", "Musterstadt", "Montag, 1. April 2024", INVITE["archive_url"]):
+            assert said in part
+    _, html, text = rendered("invite", INVITE | {"archive_url": ""})
+    assert "So sieht eine Ausgabe aus" not in html + text
+
+
+@pytest.mark.parametrize("role", Role)
+def test_every_role_has_a_name_in_both_languages(role: Role) -> None:
+    german = rendered("still-right", STILL_RIGHT | {"role": role.value})[2]
+    english = rendered("still-right", STILL_RIGHT | {"role": role.value, "language": "en"})[2]
+    assert (
+        german.partition("Funktion: ")[2].splitlines()[0] != english.partition("Office: ")[2].splitlines()[0]
+    )
+    assert "Kommune: Musterstadt an der Beispiel" in german.splitlines()
 
 
 def test_a_mail_in_english_has_no_german_of_ours() -> None:
