@@ -4,8 +4,9 @@ import typer
 from sqlalchemy import func, select
 
 from mailer.cli import Refused
-from mailer.cli.surroundings import AS, JSON, actor, now, open_database, open_house, print_json
+from mailer.cli.surroundings import AS, JSON, actor, now, open_database, print_json, read_settings
 from mailer.cli.tables import print_table
+from mailer.installation import load_plan
 from subscribers.lists import BadList, Described, add_list, edit_list
 from subscribers.model import MailingList, Subscription, SubscriptionState, Visibility
 
@@ -50,6 +51,7 @@ def add(
         follows=follows,
     )
     with open_database() as database, database.write() as session:
+        _check_follows(follows)
         try:
             add_list(session, key, municipality, described, actor=actor(who), now=now())
         except BadList as problem:
@@ -82,9 +84,8 @@ def edit(
         privacy_version=privacy_version,
         follows=follows,
     )
-    with open_house() as house, house.database.write() as session:
-        if follows and follows not in house.plan.newsletters:
-            raise Refused(f"--follows: there is no newsletter {follows!r} in the plan")
+    with open_database() as database, database.write() as session:
+        _check_follows(follows)
         try:
             changed = edit_list(session, key, described, actor=actor(who), now=now())
         except BadList as problem:
@@ -124,3 +125,9 @@ def list_(as_json: bool = JSON) -> None:
         print_json(rows)
     else:
         print_table(rows, "key", "title", "municipality", "visibility", "follows", "active")
+
+
+def _check_follows(newsletter: str | None) -> None:
+    newsletters = load_plan(read_settings()).newsletters if newsletter else {}
+    if newsletter and newsletter not in newsletters:
+        raise Refused(f"there is no newsletter {newsletter!r} in the schedule: {', '.join(newsletters)}")
