@@ -193,17 +193,25 @@ def lapse(session: Session, *, today: date, actor: str, now: datetime) -> int:
     Whoever never held an office here (the state, an association) has another ground and is left alone.
     An office that begins later keeps the subscription: between two offices nobody is thrown out.
     """
-    later = aliased(Office)
+    over, goes_on = aliased(Office), aliased(Office)
+    hers = over.subscriber_id == Subscription.subscriber_id
+    still_hers = and_(
+        goes_on.subscriber_id == Subscription.subscriber_id,
+        or_(goes_on.ends.is_(None), goes_on.ends >= today),
+    )
     ended = session.execute(
         select(Subscription.list_key, Subscriber)
         .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
         .where(
             Subscription.basis == Basis.PUBLIC_TASK,
             Subscription.state == SubscriptionState.ACTIVE,
-            exists().where(Office.subscriber_id == Subscription.subscriber_id, Office.ends < today),
-            ~exists().where(
-                later.subscriber_id == Subscription.subscriber_id,
-                or_(later.ends.is_(None), later.ends >= today),
+            or_(
+                and_(exists().where(hers, over.ends < today), ~exists().where(still_hers)),
+                # a guest's place, which a sign-up gives, takes no function's place
+                and_(
+                    exists().where(hers, over.ends < today, over.role != Role.GUEST),
+                    ~exists().where(still_hers, goes_on.role != Role.GUEST),
+                ),
             ),
         )
         .order_by(Subscription.id)

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from mailer.cli import Refused
 from mailer.cli.surroundings import AS, JSON, actor, now, open_database, print_json, read_settings
 from mailer.cli.tables import print_table
-from mailer.installation import NotConfigured, load_plan
+from mailer.installation import load_plan
 from subscribers.lists import BadList, Described, add_list, edit_list
 from subscribers.model import MailingList, Subscription, SubscriptionState, Visibility
 
@@ -50,8 +50,8 @@ def add(
         privacy_version=privacy_version,
         follows=follows,
     )
-    _check_newsletter(follows)
     with open_database() as database, database.write() as session:
+        _check_follows(follows)
         try:
             add_list(session, key, municipality, described, actor=actor(who), now=now())
         except BadList as problem:
@@ -84,8 +84,8 @@ def edit(
         privacy_version=privacy_version,
         follows=follows,
     )
-    _check_newsletter(follows)
     with open_database() as database, database.write() as session:
+        _check_follows(follows)
         try:
             changed = edit_list(session, key, described, actor=actor(who), now=now())
         except BadList as problem:
@@ -127,12 +127,7 @@ def list_(as_json: bool = JSON) -> None:
         print_table(rows, "key", "title", "municipality", "visibility", "follows", "active")
 
 
-def _check_newsletter(follows: str | None) -> None:
-    if not follows:
-        return
-    try:
-        newsletters = load_plan(read_settings()).newsletters
-    except NotConfigured as problem:
-        raise Refused(str(problem)) from None
-    if follows not in newsletters:
-        raise Refused(f"there is no newsletter {follows!r} in the schedule: {', '.join(newsletters)}")
+def _check_follows(newsletter: str | None) -> None:
+    newsletters = load_plan(read_settings()).newsletters if newsletter else {}
+    if newsletter and newsletter not in newsletters:
+        raise Refused(f"there is no newsletter {newsletter!r} in the schedule: {', '.join(newsletters)}")

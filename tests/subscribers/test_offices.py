@@ -113,7 +113,10 @@ def test_what_was_subscribed_for_an_office_ends_with_the_last_one_and_nothing_el
         agreed = person(session, "agreed", basis=Basis.CONSENT)
         office(session, agreed, ends=yesterday)
         of_the_state = person(session, "of-the-state")
-        kept = [still.id, last_day.id, between.id, agreed.id, of_the_state.id]
+        guest = person(session, "guest-in-two-towns")
+        office(session, guest, role=Role.GUEST, ends=yesterday)
+        office(session, guest, PLACES[1], role=Role.GUEST)
+        kept = [still.id, last_day.id, between.id, agreed.id, of_the_state.id, guest.id]
         ended = over.id
     for expected in (1, 0):  # the second time there is nothing left
         with people.write() as session:
@@ -127,6 +130,14 @@ def test_what_was_subscribed_for_an_office_ends_with_the_last_one_and_nothing_el
         ]
         # nobody is told good-bye who only changed her office
         assert session.scalars(select(Request)).all() == []
+
+
+def test_a_guests_place_is_no_ground_to_write_on_to_who_was_an_officer(people: Database) -> None:
+    with people.write() as session:
+        somebody = person(session, "signed-up-first")
+        office(session, somebody, role=Role.GUEST)
+        office(session, somebody, role=Role.CONTACT, ends=TODAY - DAY)
+        assert lapse(session, today=TODAY, actor="clock", now=NOW) == 1
 
 
 def asked(database: Database, now: datetime) -> list[str]:

@@ -94,6 +94,7 @@ def test_a_list_is_added_and_listed_with_its_people(infomail: Infomail, folder: 
         (["a", "--title", "T\r\nBcc: x@example.org"], "title of one line"),
         (["a", "--title", " "], "title of one line"),
         (["a", "--title", "T", "--reply-to", "nowhere"], "--reply-to"),
+        (["a", "--title", "T", "--follows", "infomial"], "no newsletter 'infomial'"),
     ],
 )
 def test_a_list_that_cannot_be_is_refused_in_one_line(
