@@ -86,10 +86,16 @@ def _write(file: Path, rows: int, places: list[str]) -> None:
             place = places[n % len(places)]
             writer.writerow(
                 (
-                    f"person{n}@k{n % 5000}.example.org", ("frau", "herr", "neutral")[n % 3], "Dr." if n % 9 == 0 else "",
-                    "Jürgen" if n % 2 else "Zoë", "von Muster", "contact", place, "en" if n % 50 == 0 else "de",
+                    f"person{n}@k{n % 5000}.example.org",
+                    ("frau", "herr", "neutral")[n % 3],
+                    "Dr." if n % 9 == 0 else "",
+                    "Jürgen" if n % 2 else "Zoë",
+                    "von Muster",
+                    "contact",
+                    place,
+                    "en" if n % 50 == 0 else "de",
                 )
-            )  # fmt: skip
+            )
 
 
 def _as_sheet(file: Path) -> Path:

@@ -7,10 +7,18 @@ the same person on a list twice is the likelier error (docs/decisions/0002).
 """
 
 import hmac
+import re
 import unicodedata
+from functools import lru_cache
 
 import idna
 from email_validator import EmailNotValidError, validate_email
+
+#: a local part that is beyond question: dot-atom in ASCII (RFC 5321 4.1.2), at most 64 octets
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_PLAIN = re.compile(rf"(?=.{{1,64}}@){_ATOM}(?:\.{_ATOM})*@([^@]+)")
+#: up to this length an address is short enough, however its domain is written
+_SHORT = 120
 
 
 class BadAddress(ValueError):
@@ -23,6 +31,14 @@ def normalise(text: str) -> str:
     Syntax only: no DNS is asked. Internationalised local parts (RFC 6531) are allowed.
     """
     stripped = text.strip()
+    # most are plain, and a file has many people of few domains: what the library says of one is kept
+    plain = _PLAIN.fullmatch(stripped) if len(stripped) <= _SHORT and stripped.isascii() else None
+    if plain and (domain := _plain_domain(plain[1])):
+        return f"{stripped[: plain.start(1) - 1].lower()}@{domain}"
+    return _checked(stripped)
+
+
+def _checked(stripped: str) -> str:
     if not stripped.isprintable() and any(
         unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in stripped
     ):
@@ -34,6 +50,15 @@ def normalise(text: str) -> str:
     if valid.ascii_domain is None:
         raise BadAddress("its domain has no name")
     return f"{unicodedata.normalize('NFC', valid.local_part).lower()}@{valid.ascii_domain.lower()}"
+
+
+@lru_cache(maxsize=10_000)
+def _plain_domain(domain: str) -> str:
+    """The one spelling of an ASCII domain; "" for one that has none, whose reason is worth finding."""
+    try:
+        return domain_of(_checked(f"a@{domain}"))
+    except BadAddress:
+        return ""
 
 
 def domain_of(address: str) -> str:

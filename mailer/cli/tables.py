@@ -27,6 +27,9 @@ def _plain(value: object) -> str:
         return ""
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
+    text = str(value)
+    if text.isprintable():
+        return text
     return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(value)
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
     )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from subscribers.addresses import BadAddress, address_hash, domain_of, masked, normalise, readable
+from subscribers.addresses import BadAddress, _checked, address_hash, domain_of, masked, normalise, readable
 from subscribers.model import FormOfAddress
 from subscribers.salutation import salutation
 
@@ -137,3 +137,31 @@ def test_a_functional_mailbox_is_greeted_without_a_name(
     language: str, form: FormOfAddress, title: str
 ) -> None:
     assert salutation(language, form, title, "", "") in ("Guten Tag,", "Hello,")
+
+
+_LOCAL = st.text("abzAZ09.!#$%&'*+/=?^_`{|}~-\"\\ @äß\t", min_size=0, max_size=70)
+_HOST = st.text("abzAZ09.-_äßK[]: ", min_size=0, max_size=60)
+
+
+@settings(deadline=None, max_examples=500)
+@given(
+    _LOCAL | st.sampled_from(["a", "a.b", "x" * 64, "x" * 65]),
+    _HOST
+    | st.sampled_from(
+        ["example.org", "EXAMPLE.ORG", "xn--kln-sna.example", "localhost", "a..b", "1.2.3.4", "test"]
+    ),
+)
+def test_the_short_way_to_an_address_says_what_the_long_one_says(local: str, host: str) -> None:
+    def long_way(text: str) -> str | None:
+        try:
+            return _checked(text.strip())
+        except BadAddress:
+            return None
+
+    def short_way(text: str) -> str | None:
+        try:
+            return normalise(text)
+        except BadAddress:
+            return None
+
+    assert short_way(f"{local}@{host}") == long_way(f"{local}@{host}")
