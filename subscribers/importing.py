@@ -44,11 +44,34 @@ from subscribers.model import (
     SubscriptionState,
     Suppression,
 )
-from subscribers.rows import BadFile, read_rows
+from subscribers.rows import BadFile, Layout, open_rows
 
 _Choice = TypeVar("_Choice", FormOfAddress, Role)
 
 COLUMNS = ("email", "form", "title", "given", "family", "role", "ags", "language")
+#: what such columns are called in the files of German offices
+_ALIASES = {
+    "e-mail": "email", "mail": "email", "e-mail-adresse": "email", "mailadresse": "email",
+    "e-mail address": "email", "email address": "email", "e-mailadresse": "email",
+    "anrede": "form", "salutation": "form",
+    "titel": "title", "akademischer titel": "title", "akad. titel": "title",
+    "vorname": "given", "first name": "given", "firstname": "given", "given name": "given",
+    "nachname": "family", "name": "family", "familienname": "family", "last name": "family",
+    "lastname": "family", "family name": "family", "surname": "family",
+    "funktion": "role", "rolle": "role",
+    "gemeindeschlüssel": "ags", "amtlicher gemeindeschlüssel": "ags", "gemeindekennziffer": "ags",
+    "sprache": "language",
+}  # fmt: skip
+LAYOUT = Layout(columns=COLUMNS, required="email", aliases=_ALIASES)
+#: German words for what we have a word for; a first name is never asked for the form of address
+_WORDS = {
+    "weiblich": "frau", "w": "frau", "ms": "frau", "mrs": "frau",
+    "männlich": "herr", "m": "herr", "mr": "herr",
+    "divers": "neutral", "d": "neutral", "keine angabe": "neutral", "-": "neutral",
+    "ansprechperson": "contact", "stellvertretung": "deputy", "funktionspostfach": "mailbox",
+    "verwaltungsleitung": "head", "gast": "guest", "land": "state", "verband": "association",
+    "deutsch": "de", "englisch": "en", "german": "de", "english": "en",
+}  # fmt: skip
 _LANGUAGES = ("de", "en")
 #: rows written in one transaction
 _CHUNK = 4000
@@ -82,7 +105,7 @@ class RowReport:
 
 @dataclass(slots=True)
 class Report:
-    """The sums over all rows; `charset` is what the file was read in."""
+    """The sums over all rows; `charset` is what the file was read in, "sheet" for a workbook."""
 
     charset: str = ""
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -132,6 +155,7 @@ def import_people(
     zone: ZoneInfo,
     now: datetime,
     provenance: Provenance = Provenance(),
+    layout: Layout = LAYOUT,
     strict: bool = False,
     dry_run: bool = False,
     tell: Callable[[RowReport], None] = lambda _: None,
@@ -150,7 +174,7 @@ def import_people(
     if strict:
         checked = import_people(
             database, path, list_key=list_key, basis=basis, actor=actor, suppression_key=suppression_key,
-            zone=zone, now=now, provenance=provenance, dry_run=True, tell=tell,
+            zone=zone, now=now, provenance=provenance, layout=layout, dry_run=True, tell=tell,
         )  # fmt: skip
         if checked.outcomes["refused"]:
             raise BadFile(f"{checked.outcomes['refused']} rows refused: nothing was imported")
@@ -158,8 +182,8 @@ def import_people(
             return checked
         tell = lambda _: None  # noqa: E731  the rows were told of
     report = Report()
-    with path.open("rb") as file:
-        report.charset, rows = read_rows(file, COLUMNS, required="email")
+    with open_rows(path, layout) as (charset, rows):
+        report.charset = charset
         while lines := list(islice(rows, _CHUNK)):
             with database.write() as session:
                 told = chunk.write(session, lines)
@@ -226,13 +250,13 @@ class _Chunk:
             person = Person(
                 line=line,
                 address=address,
-                form=_choice(FormOfAddress, "form", row["form"].lower()) or FormOfAddress.NEUTRAL,
+                form=_choice(FormOfAddress, "form", row["form"]) or FormOfAddress.NEUTRAL,
                 title=row["title"],
                 given=row["given"],
                 family=row["family"],
-                role=_choice(Role, "role", row["role"].lower()),
-                ags=row["ags"],
-                language=_language(row["language"].lower()),
+                role=_choice(Role, "role", row["role"]),
+                ags=self._ags(row["ags"]),
+                language=_language(row["language"]),
             )
             self._check_office(person)
         except ValueError as problem:
@@ -243,6 +267,12 @@ class _Chunk:
             return RowReport(line, address, "duplicate", "stands in the file before")
         self.seen.add(key)
         return person
+
+    def _ags(self, text: str) -> str:
+        """The key as the register has it: spreadsheets take it for a number and drop its first 0."""
+        with_zero = f"0{text}"
+        mended = text.isdecimal() and text not in self._places and with_zero in self._places
+        return with_zero if mended else text
 
     def _check_office(self, person: Person) -> None:
         if person.ags and person.ags not in self._places:
@@ -426,7 +456,7 @@ def _choice(kind: type[_Choice], column: str, text: str) -> _Choice | None:
     if not text:
         return None
     try:
-        return kind(text)
+        return kind(_WORDS.get(text.lower(), text.lower()))
     except ValueError:
         raise ValueError(
             f"{column}: expected {', '.join(each.value for each in kind)}, got {text!r}"
@@ -434,6 +464,7 @@ def _choice(kind: type[_Choice], column: str, text: str) -> _Choice | None:
 
 
 def _language(text: str) -> str:
+    text = _WORDS.get(text.lower(), text.lower())
     if text and text not in _LANGUAGES:
         raise ValueError(f"language: expected {' or '.join(_LANGUAGES)}, got {text!r}")
     return text or _LANGUAGES[0]

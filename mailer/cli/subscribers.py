@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from mailer.cli import Refused, barring, proof
 from mailer.cli.surroundings import AS, JSON, actor, now, open_database, open_house, print_json
 from mailer.cli.tables import print_table
 from subscribers.addresses import BadAddress, normalise
-from subscribers.importing import COLUMNS, Provenance, Report, RowReport, import_people
+from subscribers.importing import COLUMNS, LAYOUT, Provenance, Report, RowReport, import_people
 from subscribers.model import Basis, MailingList, Office, Subscriber, Subscription, SubscriptionState
 from subscribers.rows import BadFile
 from subscribers.subscribing import suppressed_for
@@ -30,7 +31,7 @@ app.command("suppress")(barring.suppress_)
 app.command("lift")(barring.lift_)
 
 
-_FILE = typer.Argument(help=f"CSV with the columns {','.join(COLUMNS)}; only email is required.")
+_FILE = typer.Argument(help=f"CSV or XLSX with the columns {','.join(COLUMNS)}; only email is required.")
 _LIST = typer.Option(..., "--list", metavar="KEY", help="Key of the list.")
 
 
@@ -58,6 +59,11 @@ def import_(
     ),
     wording: Path = typer.Option(None, metavar="FILE", help="prior-consent: the text they agreed to."),
     proof: Path = typer.Option(None, metavar="FILE", help="prior-consent: a document that proves it."),
+    columns: list[str] = typer.Option(
+        [], "--map", metavar="NAME=COLUMN", help="What a column of the file means; NAME= leaves it out."
+    ),
+    charset: str = typer.Option("", help="Charset of the file; found out where it is not given."),
+    sheet: str = typer.Option("", metavar="NAME", help="Sheet of a workbook; the first if not given."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Only report."),
     strict: bool = typer.Option(False, "--strict", help="Import nothing if any row is refused."),
     as_json: bool = JSON,
@@ -84,6 +90,7 @@ def import_(
                     proof_name=proof.name if proof else "",
                     proof=proof.read_bytes() if proof else None,
                 ),
+                layout=replace(LAYOUT, mapping=_mapping(columns), charset=charset, sheet=sheet),
                 strict=strict,
                 dry_run=dry_run,
                 tell=told.row,
@@ -142,6 +149,17 @@ def show(address: str = typer.Argument()) -> None:
                 ],
             }
         )
+
+
+def _mapping(columns: list[str]) -> dict[str, str]:
+    mapping = {}
+    for said in columns:
+        # the last = parts them: ours has none
+        name, equals, column = said.rpartition("=")
+        if not equals or (column and column not in COLUMNS):
+            raise Refused(f"--map: expected NAME=COLUMN with a column of {', '.join(COLUMNS)}, got {said!r}")
+        mapping[name] = column
+    return mapping
 
 
 def _one_line(option: str, text: str) -> str:
@@ -208,6 +226,12 @@ def _people(session: Session, list_key: str) -> Iterator[tuple[str, ...]]:
         yield tuple(map(_without_formula, (*cells, role or "", ags or "", person.language)))
 
 
+#: what a spreadsheet takes for the beginning of a formula, full-width signs too; and our own quote
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "'")
+
+
 def _without_formula(cell: str) -> str:
     """A spreadsheet would run what begins so; import takes the quote off again."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r", "'")) else cell
+    return (
+        f"'{cell}" if cell.startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "'")) else cell
+    )

@@ -5,9 +5,10 @@ import io
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from subscribers.rows import BadFile, read_rows
+from subscribers.rows import BadFile, Layout, read_rows
 
 COLUMNS = ("email", "given", "ags")
+LAYOUT = Layout(columns=COLUMNS, required="email")
 
 
 @settings(deadline=None)
@@ -15,7 +16,7 @@ COLUMNS = ("email", "given", "ags")
 @example(b"a@example.org;\xc2\xa0;05111000")
 @example(b'";\n"";"\r";\x1b\n')
 def test_whatever_the_bytes_each_row_is_cells_or_a_problem(content: bytes) -> None:
-    _, rows = read_rows(io.BytesIO(b"email;given;ags\n" + content), COLUMNS, required="email")
+    rows = read_rows(io.BytesIO(b"email;given;ags\n" + content), LAYOUT)
     for _line, row in rows:
         if isinstance(row, str):
             assert row.isprintable()
@@ -33,7 +34,7 @@ def test_whatever_the_bytes_each_row_is_cells_or_a_problem(content: bytes) -> No
 def test_whatever_the_first_line_it_is_a_header_or_refused_in_one_line(content: bytes) -> None:
     problem = ""
     try:
-        read_rows(io.BytesIO(content), COLUMNS, required="email")
+        read_rows(io.BytesIO(content), LAYOUT)
     except BadFile as refusal:
         problem = str(refusal)
     assert problem.isprintable()
@@ -41,7 +42,7 @@ def test_whatever_the_first_line_it_is_a_header_or_refused_in_one_line(content: 
 
 def test_rows_keep_their_line_numbers_over_empty_and_broken_lines() -> None:
     file = io.BytesIO(b'email,given\n\na@example.org,A\n,,\n"open\nb@example.org,B\n')
-    _, rows = read_rows(file, COLUMNS, required="email")
+    rows = read_rows(file, LAYOUT)
     assert [(line, row if isinstance(row, str) else row["given"]) for line, row in rows] == [
         (3, "A"), (5, "unexpected end of data"), (6, "B"),
     ]  # fmt: skip
