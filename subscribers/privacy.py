@@ -29,10 +29,9 @@ from subscribers.model import (
     RequestState,
     Subscriber,
     Subscription,
-    SuppressionReason,
     Task,
 )
-from subscribers.subscribing import suppress, suppressed_for
+from subscribers.subscribing import suppressed_for
 
 #: what staff may put right: how a person is called and how she reads; never what identifies her
 _CHOICES: Mapping[str, Sequence[str]] = {
@@ -118,25 +117,19 @@ def rectify(
 
 
 def forget(
-    session: Session,
-    people: Sequence[Whom],
-    *,
-    leave_hash: bool,
-    thorough: bool,
-    actor: str,
-    now: datetime,
+    session: Session, people: Sequence[Whom], *, for_good: bool, thorough: bool, now: datetime
 ) -> Counter[str]:
     """Erase these people here; counts what went.
 
-    With `leave_hash` their addresses stay barred, as keyed hashes, and nothing they asked for is answered.
-    `thorough` also looks through what others' requests say: once over the whole table for each of them.
+    `for_good` drops also what they asked for and nobody answered yet. `thorough` looks through what others'
+    requests say, too: once over the whole table for each person.
     """
     gone: Counter[str] = Counter()
     conditions: list[ColumnElement[bool]] = [Request.address.in_([each.address for each in people])]
     if thorough:
         conditions += [_named_in_details(each.address) for each in people]
     requests = select(Request).where(or_(*conditions))
-    if not leave_hash:
+    if not for_good:
         requests = requests.where(Request.state != RequestState.NEW)
     for request in session.scalars(requests):
         request.address, request.details, request.origin = request.address and "", {}, None
@@ -147,10 +140,6 @@ def forget(
     handles = [each.handle for each in people if each.handle is not None]
     gone["records"] = erase_payloads_about(session, handles, now)
     for each in people:
-        if leave_hash:
-            suppress(
-                session, address_hash=each.address_hash, reason=SuppressionReason.ERASED, actor=actor, now=now
-            )
         if each.person is not None:
             # offices, subscriptions, requests and tasks go with the row
             session.delete(each.person)

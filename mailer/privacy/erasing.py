@@ -17,7 +17,9 @@ from mailer.outbox import forget as outbox
 from mailer.receipts import forget as receipts
 from subscribers import privacy
 from subscribers.chain import Chain, Happening, append
+from subscribers.model import SuppressionReason
 from subscribers.privacy import Whom
+from subscribers.subscribing import suppress
 
 log = structlog.get_logger()
 
@@ -38,7 +40,6 @@ def erase(
         mentioning += receipts.mentioning(session, address, after=seen)
         gone = forget_people(session, [whom], mentioning=mentioning, thorough=True, actor=actor, now=now)
         if not gone:
-            session.rollback()
             return gone
         append(
             session,
@@ -59,19 +60,25 @@ def forget_people(
     actor: str,
     now: datetime,
     mentioning: Sequence[int] = (),
-    leave_hash: bool = True,
+    for_good: bool = True,
     thorough: bool = False,
 ) -> Counter[str]:
     """Every stage forgets these people; counts what went.
 
-    `mentioning` are receipts that name them and belong to no delivery.
+    `for_good` bars their addresses, as keyed hashes. `mentioning` are receipts that name them and belong
+    to no delivery.
     """
     gone: Counter[str] = Counter()
     deliveries = outbox.deliveries_of(session, people, lock=True)
     gone["receipts"] = receipts.forget(session, [row.id for row in deliveries], mentioning)
     gone += outbox.forget(session, deliveries, now=now)
     gone["notices"] = notices.forget(session, people)
-    gone += privacy.forget(session, people, leave_hash=leave_hash, thorough=thorough, actor=actor, now=now)
+    gone += privacy.forget(session, people, for_good=for_good, thorough=thorough, now=now)
+    if for_good and +gone:
+        for each in people:
+            suppress(
+                session, address_hash=each.address_hash, reason=SuppressionReason.ERASED, actor=actor, now=now
+            )
     return +gone
 
 

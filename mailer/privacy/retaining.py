@@ -79,7 +79,7 @@ def _classes(keep: Retention, actor: str, now: datetime) -> Iterator[_Class]:
     def expire(session: Session, ids: Sequence[int]) -> int:
         expired = retention.expire(session, ids, before=unconfirmed)
         notices.empty_unanswered(session, expired.stayed)
-        forget_people(session, expired.left, leave_hash=False, actor=actor, now=now)
+        forget_people(session, expired.left, for_good=False, actor=actor, now=now)
         return expired.count
 
     def proofs(session: Session, seqs: Sequence[int]) -> int:
