@@ -1,9 +1,9 @@
-"""Pages for everybody: sign up, confirm, leave, come back, read in the browser."""
+"""Pages for everybody: sign up, confirm, leave, come back, see and erase what is held, read in the browser."""
 
 from fastapi import APIRouter
 
-from mailer.web.public import archive, confirm, leave, lists, sign_up
+from mailer.web.public import archive, confirm, leave, lists, own_data, sign_up
 
 router = APIRouter()
-for pages in (lists, sign_up, confirm, leave, archive):
+for pages in (lists, sign_up, confirm, leave, own_data, archive):
     router.include_router(pages.router)
