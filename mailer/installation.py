@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from mailer import __version__
 from mailer.database import Database, is_current
 from mailer.feeds.fetch import Policy
 from mailer.links import Links
+from mailer.privacy.activities import NextServer, Operation
 from mailer.privacy.holding import Circumstances
 from mailer.privacy.retaining import Retention
 from mailer.receipts.returnpath import ReturnPath
@@ -149,6 +152,25 @@ def circumstances(settings: Settings) -> Circumstances:
         privacy_url=settings.sender_privacy_url,
         relays=[relay.host for relay in relays(settings)],
         keep=retention(settings),
+    )
+
+
+def operation(settings: Settings) -> Operation:
+    """How the service runs, for the record of processing activities. Raises NotConfigured."""
+    url = make_url(settings.database_url.get_secret_value())
+    return Operation(
+        network=settings.network,
+        version=__version__,
+        represented_by=settings.sender_represented_by,
+        phone=settings.sender_phone,
+        responsible=settings.sender_responsible,
+        public_url=settings.public_url,
+        relays=[
+            NextServer(relay.name, relay.tls.value, relay.username is not None) for relay in relays(settings)
+        ],
+        engine="SQLite" if url.drivername == "sqlite" else "PostgreSQL",
+        database_host=url.host or "",
+        records_ip=settings.record_sign_up_ip,
     )
 
 

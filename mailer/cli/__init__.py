@@ -30,6 +30,7 @@ _COMMANDS = {
     "subscribers": ("subscribers", "app"),
     "lists": ("lists", "app"),
     "municipalities": ("municipalities", "app"),
+    "privacy": ("privacy", "app"),
 }
 
 

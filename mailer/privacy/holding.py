@@ -52,9 +52,9 @@ def held(session: Session, whom: Whom, around: Circumstances, language: str) -> 
 
 
 def is_nothing(found: dict[str, Any]) -> bool:
-    """Whether nothing is held: neither a person, nor a trace of the address, nor its hash."""
+    """Whether neither a person nor a trace of the address is held; its hash may be."""
     return "reference" not in found and not any(
-        found[name] for name in ("suppressed", "requests", "notices", "deliveries", "receipts")
+        found[name] for name in ("requests", "deliveries", "receipts")
     )
 
 

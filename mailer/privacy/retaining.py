@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from mailer.database import Database
@@ -32,6 +32,8 @@ log = structlog.get_logger()
 #: rows of a batch; people have many rows each
 _BATCH = 1000
 _PEOPLE = 100
+_ACTION = "privacy.retained"
+_EVERY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +58,25 @@ class _Class:
     batch: int = _BATCH
 
 
+def is_due(session: Session, now: datetime) -> bool:
+    """Whether no run is on record for the last day."""
+    ran = select(Record.seq).where(
+        Record.chain == Chain.AUDIT, Record.action == _ACTION, Record.at > now - _EVERY
+    )
+    return session.scalar(ran.order_by(Record.seq.desc()).limit(1)) is None
+
+
 def retain(
     database: Database, keep: Retention, *, actor: str, now: datetime, dry_run: bool = False
 ) -> dict[str, int]:
     """Erase what is due; how much it was, by class. With `dry_run` only counts."""
     counts = {each.name: _run(database, each, dry_run) for each in _classes(keep, actor, now)}
-    done = {name: count for name, count in counts.items() if count}
-    if done and not dry_run:
-        with database.write() as session:
-            append(session, Chain.AUDIT, [Happening("privacy.retained", done)], actor=actor, at=now)
-        log.info("privacy.retained", **done)
-    if not dry_run and not database.empty_log():
+    if dry_run:
+        return counts
+    with database.write() as session:
+        append(session, Chain.AUDIT, [Happening(_ACTION, counts)], actor=actor, at=now)
+    log.info("privacy.retained", **counts)
+    if not database.empty_log():
         log.warning("database.log_in_use")
     return counts
 

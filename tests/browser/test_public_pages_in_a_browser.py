@@ -53,7 +53,8 @@ def test_no_page_breaks_a_rule_of_axe_or_scrolls_sideways(
 
 def _paths(links: dict[str, str]) -> list[str]:
     mailed = [path for name, path in links.items() if name != "ausgabe"]
-    return ["/", "/impressum", "/anmelden/netzwerk", "/nirgends", *mailed]
+    own_data = links["einstellungen"] + "/daten"
+    return ["/", "/impressum", "/anmelden/netzwerk", "/nirgends", own_data, *mailed]
 
 
 def _acts(links: dict[str, str]) -> list[tuple[str, Callable[[Page], None]]]:
@@ -65,6 +66,8 @@ def _acts(links: dict[str, str]) -> list[tuple[str, Callable[[Page], None]]]:
         (links["abmelden"], _press),
         (links["abmelden"], lambda _: None),
         (links["rueckgaengig"], _press),
+        (links["einstellungen"] + "/daten", _press),
+        (links["einstellungen"] + "/daten", _tick_and_press),
     ]
 
 
@@ -75,6 +78,11 @@ def _press(page: Page) -> None:
 def _fill_in(page: Page) -> None:
     page.locator("#email").fill("new@example.org")
     page.locator("#municipality").fill("musterstadt")
+    _press(page)
+
+
+def _tick_and_press(page: Page) -> None:
+    page.locator("#sure").check()
     _press(page)
 
 

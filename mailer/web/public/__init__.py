@@ -1,4 +1,4 @@
-"""Pages for everybody: sign up, confirm, leave, come back, see and erase what is held, read in the browser."""
+"""Pages for everybody: sign up, confirm, leave, come back, own data, read in the browser."""
 
 from fastapi import APIRouter
 

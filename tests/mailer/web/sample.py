@@ -43,6 +43,8 @@ class Sample:
     notice: int
     active: int
     pending: int
+    #: the notice that brought `active` a fresh link
+    fresh: int
 
 
 def sample_settings(public_url: str) -> Settings:
@@ -121,7 +123,11 @@ def fill(database: Database) -> Sample:
             kind="confirm", list_key="netzwerk", request_id=asked.id, subscriber_id=pending.id,
             key_id=1, subject="Bitte bestätigen", message=b"", created_at=now,
         )  # fmt: skip
-        session.add_all([edition, notice])
+        fresh = Notice(
+            kind="preferences", list_key="netzwerk", subscriber_id=active.id, key_id=1,
+            subject="Ihre Einstellungen", message=b"", created_at=now,
+        )  # fmt: skip
+        session.add_all([edition, notice, fresh])
         session.flush()
         session.add_all(
             [
@@ -129,7 +135,7 @@ def fill(database: Database) -> Sample:
                 _delivery(pending, notice_id=notice.id),
             ]
         )
-        return Sample(issue.handle, notice.handle, active.handle, pending.handle)
+        return Sample(issue.handle, notice.handle, active.handle, pending.handle, fresh.handle)
 
 
 def _subscription(subscriber: Subscriber, state: SubscriptionState, now: datetime) -> Subscription:
@@ -151,12 +157,14 @@ def mailed_links(keys: Keys, sample: Sample) -> dict[str, str]:
     leaving = sign(keys, Purpose.UNSUBSCRIBE, sample.issue, sample.active)
     confirming = sign(keys, Purpose.CONFIRM, sample.notice, sample.pending)
     undoing = sign(keys, Purpose.UNDO, sample.issue, sample.active)
+    fresh = sign(keys, Purpose.PREFERENCES, sample.fresh, sample.active)
     archived = sign(keys, Purpose.ARCHIVE, sample.issue, int(DIGEST[:16], 16))
     return {
         "abmelden": f"/abmelden/{leaving}",
         "bestaetigen": f"/bestaetigen/{confirming}",
         "rueckgaengig": f"/rueckgaengig/{undoing}",
         "ausgabe": f"/ausgabe/{archived}",
+        "einstellungen": f"/einstellungen/{fresh}",
     }
 
 

@@ -50,7 +50,7 @@ def _routes(routes: Any) -> Iterator[tuple[str, set[str]]]:
 def _filled(path: str, links: dict[str, str]) -> str:
     first = path.split("/")[1]
     if "{token}" in path:
-        return links[first]
+        return links[first] + path.partition("{token}")[2]
     filled = path.replace("{list_key}", "netzwerk")
     assert not re.search(r"[{}]", filled), f"teach this test what to put into {path}"
     return filled
