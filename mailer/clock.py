@@ -217,7 +217,9 @@ def retain(house: Installation, *, now: datetime) -> dict[str, int]:
     with house.database.read() as session:
         if not retaining.is_due(session, now):
             return {}
-    return retaining.retain(house.database, retention(house.settings), actor="clock", now=now)
+    counts = retaining.retain(house.database, retention(house.settings), actor="clock", now=now)
+    log.info("privacy.retained", **counts)
+    return counts
 
 
 def _day(issue: Issue, now: datetime) -> date:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from mailer.cli import Refused
 from mailer.cli.surroundings import AS, actor, now, open_house
 from mailer.installation import Installation, circumstances
+from mailer.logs import write_logs
 from mailer.privacy.erasing import erase as erase_person
 from mailer.privacy.holding import as_json, held, is_nothing
 from mailer.translations import LANGUAGES
@@ -87,6 +88,7 @@ def erase(
     who: str = AS,
 ) -> None:
     """Erase one person: only a keyed hash of the address stays (Art. 17 GDPR). It cannot be undone."""
+    write_logs()
     with open_house() as house:
         normalised = _normalised(address)
         if not yes and not typer.confirm(f"Erase everything that is held on {normalised}?"):

@@ -7,6 +7,7 @@ import typer
 from mailer.cli.surroundings import AS, JSON, actor, now, open_house, print_json
 from mailer.cli.tables import print_table
 from mailer.installation import circumstances, operation, retention
+from mailer.logs import write_logs
 from mailer.privacy.activities import as_html, record_of_activities
 from mailer.privacy.retaining import retain as let_go
 
@@ -20,6 +21,7 @@ def retain(
     who: str = AS,
 ) -> None:
     """Erase what has been kept long enough. The clock does it once a day."""
+    write_logs()
     with open_house() as house:
         counts = let_go(
             house.database, retention(house.settings), actor=actor(who), now=now(), dry_run=dry_run

@@ -48,7 +48,6 @@ def erase(
             actor=actor,
             at=now,
         )
-    log.info("subscriber.erased", actor=actor, **gone)
     _empty_log(database)
     return gone
 

@@ -75,7 +75,6 @@ def retain(
         return counts
     with database.write() as session:
         append(session, Chain.AUDIT, [Happening(_ACTION, counts)], actor=actor, at=now)
-    log.info("privacy.retained", **counts)
     if not database.empty_log():
         log.warning("database.log_in_use")
     return counts
