@@ -6,12 +6,14 @@ from pathlib import Path
 import typer
 from sqlalchemy.orm import Session
 
+from mailer import inbox
 from mailer.cli import Refused
 from mailer.cli.surroundings import AS, actor, now, open_house
 from mailer.installation import Installation, circumstances
 from mailer.logs import write_logs
 from mailer.privacy.erasing import erase as erase_person
 from mailer.privacy.holding import as_json, held, is_nothing
+from mailer.receipts.forget import mentions
 from mailer.translations import LANGUAGES
 from mailer.web.assets import FOLDER
 from mailer.web.pages import Pages
@@ -20,6 +22,8 @@ from subscribers.chain import Chain, Happening, append
 from subscribers.privacy import BadValue, Whom, whom
 from subscribers.privacy import rectify as put_right
 
+#: bytes of the largest file looked into for what an erasure leaves to its owner
+_LARGEST = 50_000_000
 _ADDRESS = typer.Argument(help="The person's e-mail address, in any spelling.")
 
 
@@ -100,9 +104,22 @@ def erase(
             actor=actor(who),
             now=now(),
         )
+        if house.settings.inbox_listen and (tried_out := inbox.forget(normalised)):
+            gone["mails of the local inbox"] = tried_out
     if not gone:
         raise Refused(f"nothing is held on {normalised}")
     typer.echo("erased: " + ", ".join(f"{count} {what}" for what, count in sorted(gone.items())))
+    for path in _naming(normalised):
+        typer.echo(f"{path} names the address: that file is yours to clean or delete")
+
+
+def _naming(address: str) -> list[Path]:
+    """Files of the folder, such as those people were imported from, that no erasure may touch."""
+    return [
+        path
+        for path in sorted(Path().glob("*"))
+        if path.is_file() and path.stat().st_size < _LARGEST and mentions(path.read_bytes(), address)
+    ]
 
 
 def _normalised(address: str) -> str:

@@ -18,6 +18,7 @@ from mailer.issues.release import act_on
 from mailer.issues.workflow import Act
 from mailer.outbox import figures
 from mailer.outbox.claim import claim
+from mailer.outbox.deliver import _without
 from mailer.outbox.model import Delivery, Figure
 from mailer.outbox.retry import RetryPolicy
 from mailer.outbox.settle import Tried, settle
@@ -314,6 +315,13 @@ def test_who_is_not_known_at_all_leaves_no_hash_either(house: Installation) -> N
     assert not _erase(house, "nobody@example.org")
     with house.database.read() as session:
         assert session.scalars(select(Suppression)).all() == []
+
+
+def test_a_journal_holds_no_address_even_if_the_answer_names_it() -> None:
+    assert _without("a.b@example.org", "250 2.1.5 <A.B@Example.org>: accepted, queued as a@b") == (
+        "250 2.1.5 <<recipient>>: accepted, queued as a@b"
+    )
+    assert _without("a.b@example.org", "250 OK") == "250 OK"
 
 
 def test_others_stay_as_they_are(house: Installation) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, HTTPException, Request, Response
 from sqlalchemy.orm import Session
 
+from mailer import inbox
 from mailer.installation import circumstances, suppression_key
 from mailer.privacy.erasing import erase
 from mailer.privacy.holding import as_json, held
@@ -60,6 +61,8 @@ def answer(
         actor=actor_of(token),
         now=now(),
     )
+    if here.settings.inbox_listen:
+        inbox.forget(address)
     return here.pages.respond(request, "own_data_erased.html")
 
 
