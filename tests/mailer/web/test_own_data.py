@@ -17,7 +17,7 @@ from tests.mailer.web.sample import Sample, dump
 
 @pytest.fixture
 def path(links: dict[str, str]) -> str:
-    return links["einstellungen"] + "/daten"
+    return links["daten"]
 
 
 def test_the_page_shows_what_is_held_with_rights_and_authority(client: TestClient, path: str) -> None:

@@ -48,9 +48,10 @@ def _routes(routes: Any) -> Iterator[tuple[str, set[str]]]:
 
 
 def _filled(path: str, links: dict[str, str]) -> str:
-    first = path.split("/")[1]
     if "{token}" in path:
-        return links[first] + path.partition("{token}")[2]
+        # by the page below a token if there is one, else by the first word; a file stands beside its page
+        page, dot, file = path.rpartition("/")[2].replace("{token}", "").partition(".")
+        return links[page or path.split("/")[1]] + dot + file
     filled = path.replace("{list_key}", "netzwerk")
     assert not re.search(r"[{}]", filled), f"teach this test what to put into {path}"
     return filled
