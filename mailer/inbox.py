@@ -28,7 +28,7 @@ class _Filing:
 
 def forget(address: str, folder: Path = Path("inbox")) -> int:
     """Delete the mails to a normalised address; how many it was. Elsewhere they would lie with its owner."""
-    wanted = f"\r\ndelivered-to: <{address}>\r\n".encode()
+    wanted = f"\r\ndelivered-to: {address}\r\n".encode()
     forgotten = 0
     for path in (*folder.glob("new/*"), *folder.glob("cur/*")):
         with path.open("rb") as mail:

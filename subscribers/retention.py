@@ -156,10 +156,10 @@ def _unconfirmed(before: datetime) -> ColumnElement[bool]:
 
 
 def _only_signed_up() -> ColumnElement[bool]:
-    """Whether nothing but the sign-up was known of a person: no list, no record, no office she confirmed."""
+    """Whether nothing but the sign-up was known of a person: no list, no consent, no office she confirmed."""
     return and_(
         ~exists().where(Subscription.subscriber_id == Subscriber.id),
-        ~exists().where(Record.subject == Subscriber.handle),
+        ~exists().where(Record.subject == Subscriber.handle, Record.chain == Chain.CONSENT),
         ~exists().where(Office.subscriber_id == Subscriber.id, Office.confirmed_at.is_not(None)),
     )
 

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mailer.privacy.holding import Circumstances, facts
+from mailer.privacy.holding import Circumstances
 from subscribers.model import Import, MailingList, Municipality, Office, Subscription, Suppression
 from subscribers.subscribing import CONFIRM_WITHIN
 
@@ -58,7 +58,6 @@ def record_of_activities(session: Session, around: Circumstances, runs: Operatio
     return environment.get_template("privacy/verzeichnis.md").render(
         around=around,
         runs=runs,
-        facts=facts(around.templates, "de"),
         keep=around.keep,
         confirm_days=CONFIRM_WITHIN.days,
         lists=_lists(session),

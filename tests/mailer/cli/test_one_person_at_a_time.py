@@ -128,7 +128,7 @@ def test_erase_empties_the_local_inbox_of_her_mails(
     monkeypatch.setenv("INFOMAIL_INBOX_LISTEN", "127.0.0.1:1")
     box = mailbox.Maildir(folder / "inbox")
     for name in ("anna", "other"):
-        box.add(f"Return-Path: <x>\r\nDelivered-To: <{name}@Example.org>\r\nSubject: x\r\n\r\nHallo".encode())
+        box.add(f"Return-Path: <x>\r\nDelivered-To: {name}@Example.org\r\nSubject: x\r\n\r\nHallo".encode())
     assert "1 mails of the local inbox" in infomail("subscribers", "erase", "anna@example.org", "--yes").out
     (left,) = (folder / "inbox" / "new").iterdir()
     assert b"other@" in left.read_bytes()
