@@ -97,11 +97,13 @@ _PAGE = """\
 <style>
 body {{ max-width: 45rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 sans-serif; color: #111; }}
 h2 {{ margin-top: 2rem; border-bottom: 1px solid #767676; break-after: avoid; }}
-li, p {{ overflow-wrap: anywhere; }}
+h1, h2, li, p {{ overflow-wrap: anywhere; hyphens: auto; }}
 </style>
 </head>
 <body>
+<main>
 {body}
+</main>
 </body>
 </html>
 """
