@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from mailer import schedule
 from mailer.feeds import refresh as feeds
 from mailer.feeds.model import Feed
-from mailer.installation import Installation
+from mailer.installation import Installation, retention
 from mailer.issues.compose import compose
 from mailer.issues.model import Issue, IssueState, entries_of, issues_of, last_slot
 from mailer.issues.release import act_on, is_approved
@@ -26,6 +26,7 @@ from mailer.issues.workflow import Act, IllegalMove, next_state
 from mailer.notices.letter import Desk
 from mailer.notices.write import write_notices
 from mailer.outbox.freeze import EditionMissing, freeze, queue_notices
+from mailer.privacy import retaining
 from mailer.receipts.apply import apply_receipts
 from mailer.render.choose import Chooser
 from mailer.render.editions import render_editions
@@ -57,6 +58,7 @@ class Ticked:
     asked: int
     notices: int
     receipts: int
+    retained: dict[str, int]
 
 
 async def tick(house: Installation, *, now: datetime) -> Ticked:
@@ -69,6 +71,7 @@ async def tick(house: Installation, *, now: datetime) -> Ticked:
         started=start_due(house, now=now),
         notices=answer_requests(house, now=now),
         receipts=read_receipts(house, now=now),
+        retained=retain(house, now=now),
     )
 
 
@@ -264,6 +267,16 @@ def read_receipts(house: Installation, *, now: datetime) -> int:
         if not count:
             return applied
         applied += count
+
+
+def retain(house: Installation, *, now: datetime) -> dict[str, int]:
+    """Erase what has been kept long enough, once a day; how much it was, by class."""
+    with house.database.read() as session:
+        if not retaining.is_due(session, now):
+            return {}
+    counts = retaining.retain(house.database, retention(house.settings), actor="clock", now=now)
+    log.info("privacy.retained", **counts)
+    return counts
 
 
 def _day(issue: Issue, now: datetime) -> date:

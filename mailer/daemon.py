@@ -28,7 +28,16 @@ from mailer.receipts.intake import serve_intake
 log = structlog.get_logger()
 
 #: seconds between two looks for what is due
-_EVERY = {"lapse": 3600, "ask": 3600, "feeds": 30, "compose": 10, "start": 5, "requests": 1, "receipts": 1}
+_EVERY = {
+    "lapse": 3600,
+    "ask": 3600,
+    "retain": 3600,
+    "feeds": 30,
+    "compose": 10,
+    "start": 5,
+    "requests": 1,
+    "receipts": 1,
+}
 #: seconds a worker that died is waited for before the next start, doubled each time up to the last
 _RESTART = (1, 2, 4, 8, 16, 32, 60)
 #: seconds a child is given to finish what it has in flight
@@ -117,6 +126,7 @@ async def _clock(house: Installation) -> AsyncIterator[None]:
         "start": lambda: asyncio.to_thread(clock.start_due, house, now=_now()),
         "requests": lambda: asyncio.to_thread(clock.answer_requests, house, now=_now()),
         "receipts": lambda: asyncio.to_thread(clock.read_receipts, house, now=_now()),
+        "retain": lambda: asyncio.to_thread(clock.retain, house, now=_now()),
     }
     looking: set[asyncio.Task[None]] = set()
     scheduler = AsyncIOScheduler(timezone=UTC)

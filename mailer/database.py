@@ -25,6 +25,8 @@ from subscribers.base import Base
 
 #: seconds a SQLite writer waits for another one
 _BUSY_TIMEOUT = 30
+#: seconds that emptying the log waits for readers
+_LOG_TIMEOUT = 5
 
 
 class Database:
@@ -51,6 +53,23 @@ class Database:
             # take the lock now: what the block reads must still hold when it writes
             session.connection()
             yield session
+
+    def empty_log(self) -> bool:
+        """Move what SQLite's write-ahead log holds into the file, and cut the log to nothing.
+
+        Until then the log may hold what was erased. False where readers kept it in use for too long;
+        True on PostgreSQL, whose autovacuum clears what was erased.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return True
+        with self.engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            driver.execute(f"PRAGMA busy_timeout={_LOG_TIMEOUT * 1000}")
+            try:
+                ((busy, _, _),) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                driver.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT * 1000}")
+        return not busy
 
     def close(self) -> None:
         self.engine.dispose()

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+#: bytes that hold the two lines put before each mail
+_HEAD = 2000
+
 
 class _Filing:
     """One file a mail, in the Maildir's way (written to tmp, then moved to new)."""
@@ -21,6 +24,20 @@ class _Filing:
         head = f"Return-Path: <{envelope.mail_from}>\r\nDelivered-To: {envelope.rcpt_tos[0]}\r\n"
         await asyncio.to_thread(self._mailbox.add, head.encode() + content)
         return "250 2.0.0 filed"
+
+
+def forget(address: str, folder: Path = Path("inbox")) -> int:
+    """Delete the mails to a normalised address; how many it was. Elsewhere they would lie with its owner."""
+    wanted = f"\r\ndelivered-to: {address}\r\n".encode()
+    forgotten = 0
+    for path in (*folder.glob("new/*"), *folder.glob("cur/*")):
+        with path.open("rb") as mail:
+            head = mail.read(_HEAD)
+        # Maildir files have the line ends of this system
+        if wanted in b"\r\n".join(head.lower().splitlines()) + b"\r\n":
+            path.unlink()
+            forgotten += 1
+    return forgotten
 
 
 @contextlib.asynccontextmanager

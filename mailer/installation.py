@@ -9,12 +9,19 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
 
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from mailer import __version__
 from mailer.database import Database, is_current, is_newer, upgrade
 from mailer.feeds.fetch import Policy
 from mailer.links import Links
+from mailer.privacy.activities import NextServer, Operation
+from mailer.privacy.holding import Circumstances
+from mailer.privacy.retaining import Retention
 from mailer.receipts.returnpath import ReturnPath
 from mailer.render.letterhead import Imprint, Letterhead
 from mailer.schedule import Plan, PlanProblems, read_plan
@@ -120,14 +127,69 @@ def suppression_key(settings: Settings) -> bytes:
 
 def open_pool(settings: Settings) -> Pool:
     """Connections to the relays of the settings. Raises NotConfigured."""
+    return Pool(relays(settings), tls=tls_context(settings), hello_name=settings.hello_name)
+
+
+def relays(settings: Settings) -> list[Relay]:
+    """The relays of the settings, in order. Raises NotConfigured."""
     urls = settings.smtp_urls.get_secret_value().split(",")
     try:
-        relays = [Relay.from_url(url.strip()) for url in urls if url.strip()]
+        found = [Relay.from_url(url.strip()) for url in urls if url.strip()]
     except ValueError as error:
         raise NotConfigured(f"INFOMAIL_SMTP_URLS: {error}") from None
-    if not relays:
+    if not found:
         raise NotConfigured("INFOMAIL_SMTP_URLS: no relay")
-    return Pool(relays, tls=tls_context(settings), hello_name=settings.hello_name)
+    return found
+
+
+def retention(settings: Settings) -> Retention:
+    """How long each class of data is kept."""
+    return Retention(
+        sign_up_ip=timedelta(days=settings.retention_sign_up_ip),
+        requests=timedelta(days=settings.retention_requests),
+        receipts=timedelta(days=settings.retention_receipts),
+        deliveries=timedelta(days=settings.retention_deliveries),
+        consent_proof=timedelta(days=settings.retention_consent_proof),
+    )
+
+
+def circumstances(settings: Settings) -> Circumstances:
+    """What people must be told beside their data. Raises NotConfigured."""
+    return Circumstances(
+        templates=template_roots(settings),
+        controller=", ".join(
+            filter(None, (settings.sender_name, settings.sender_street, settings.sender_city))
+        ),
+        contact=settings.sender_email or settings.sender_address,
+        privacy_url=settings.sender_privacy_url,
+        relays=[relay.host for relay in relays(settings)],
+        keep=retention(settings),
+    )
+
+
+def operation(settings: Settings) -> Operation:
+    """How the service runs, for the record of processing activities. Raises NotConfigured."""
+    url = make_url(settings.database_url.get_secret_value())
+    return Operation(
+        network=settings.network,
+        version=__version__,
+        represented_by=settings.sender_represented_by,
+        phone=settings.sender_phone,
+        responsible=settings.sender_responsible,
+        public_url=settings.public_url,
+        relays=[
+            NextServer(relay.name, relay.tls.value, relay.username is not None) for relay in relays(settings)
+        ],
+        engine="SQLite" if url.drivername == "sqlite" else "PostgreSQL",
+        database_host=url.host or "",
+        records_ip=settings.record_sign_up_ip,
+    )
+
+
+def template_roots(settings: Settings) -> tuple[Path, ...]:
+    """The folders of templates, an own one before the shipped one."""
+    own = (settings.templates,) if settings.templates.is_dir() else ()
+    return (*own, shipped("templates"))
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext:
@@ -158,7 +220,6 @@ def _letterhead(settings: Settings) -> Letterhead:
         return_path = ReturnPath.parse(settings.return_path)
     except ValueError as error:
         raise NotConfigured(f"INFOMAIL_RETURN_PATH: {error}") from None
-    own = (settings.templates,) if settings.templates.is_dir() else ()
     return Letterhead(
         network=settings.network,
         address=settings.sender_address,
@@ -176,7 +237,7 @@ def _letterhead(settings: Settings) -> Letterhead:
         links=Links(settings.public_url.rstrip("/")),
         return_path=return_path,
         message_id_domain=settings.message_id_domain,
-        templates=(*own, shipped("templates")),
+        templates=template_roots(settings),
     )
 
 

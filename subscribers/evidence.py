@@ -102,12 +102,12 @@ def block(session: Session, subject: int, list_key: str, at: datetime | None) ->
     session.execute(wanted.where(unblocked).values(blocked_at=at))
 
 
-def of_person(session: Session, subject: int) -> Sequence[Proof]:
-    """All that is on record about the consents of a person, the oldest first."""
+def of_person(session: Session, subject: int, chain: Chain = Chain.CONSENT) -> Sequence[Proof]:
+    """All that is on record about the consents of a person (or in another chain), the oldest first."""
     rows = session.execute(
         select(Record, Payload)
         .join(Payload, (Payload.chain == Record.chain) & (Payload.seq == Record.seq))
-        .where(Record.chain == Chain.CONSENT, Record.subject == subject)
+        .where(Record.chain == chain, Record.subject == subject)
         .order_by(Record.seq)
     )
     return [

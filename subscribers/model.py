@@ -286,6 +286,9 @@ class Request(Base):
         Index(None, "state"),
         Index(None, "origin", "created_at"),
         Index(None, "created_at"),
+        # of one person: without these, each erasure would look through all of them
+        Index(None, "address"),
+        Index(None, "subscriber_id"),
         CheckConstraint("(address IS NULL) <> (subscriber_id IS NULL)", name="whom"),
     )
 

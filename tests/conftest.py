@@ -1,9 +1,11 @@
 """What every test may use: a fresh database, on SQLite and, where asked for, on PostgreSQL."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from mailer.database import Database, upgrade
 
@@ -45,3 +47,13 @@ def postgresql_database(postgresql: str) -> Iterator[Database]:
     upgrade(database)
     yield database
     database.close()
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """A command that ran in the test writes its logs to where nobody reads any more."""
+    yield
+    for handler in list(logging.root.handlers):
+        if type(handler).__module__ == "mailer.logs":
+            logging.root.removeHandler(handler)
+    structlog.reset_defaults()

@@ -37,6 +37,7 @@ _COMMANDS = {
     "tasks": ("tasks", "app"),
     "imports": ("imports", "app"),
     "audit": ("audit", "app"),
+    "privacy": ("privacy", "app"),
 }
 
 

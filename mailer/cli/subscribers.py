@@ -1,4 +1,4 @@
-"""`infomail subscribers`: people in and out."""
+"""`infomail subscribers`: people in and out; one by one in mailer.cli.personal."""
 
 import csv
 import enum
@@ -16,19 +16,21 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.cli import Refused, barring, proof
-from mailer.cli.surroundings import AS, JSON, actor, now, open_database, open_house, print_json
+from mailer.cli.personal import erase, rectify, show
+from mailer.cli.surroundings import AS, JSON, actor, now, open_database, open_house
 from mailer.cli.tables import print_table
-from subscribers.addresses import BadAddress, normalise
 from subscribers.importing import COLUMNS, LAYOUT, Provenance, Report, RowReport, import_people
 from subscribers.model import Basis, MailingList, Office, Subscriber, Subscription, SubscriptionState
 from subscribers.rows import BadFile
-from subscribers.subscribing import suppressed_for
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="People on the lists.")
 app.command()(proof.evidence)
 app.command("verify-consents")(proof.verify_consents)
 app.command("suppress")(barring.suppress_)
 app.command("lift")(barring.lift_)
+app.command()(show)
+app.command()(rectify)
+app.command()(erase)
 
 
 _FILE = typer.Argument(help=f"CSV or XLSX with the columns {','.join(COLUMNS)}; only email is required.")
@@ -114,41 +116,6 @@ def export(list_key: str = _LIST) -> None:
         writer = csv.writer(sys.stdout)
         writer.writerow(COLUMNS)
         writer.writerows(_people(session, list_key))
-
-
-@app.command()
-def show(address: str = typer.Argument()) -> None:
-    """What is held on one person, as JSON."""
-    try:
-        normalised = normalise(address)
-    except BadAddress as problem:
-        raise Refused(f"{address}: {problem}") from None
-    with open_database() as database, database.read() as session:
-        person = session.scalar(select(Subscriber).where(Subscriber.address == normalised))
-        if person is None:
-            raise Refused(f"nobody here has the address {normalised}")
-        print_json(
-            {
-                "address": person.address,
-                "form": person.form,
-                "title": person.title,
-                "given": person.given,
-                "family": person.family,
-                "language": person.language,
-                "created_at": person.created_at,
-                "suppressed": sorted(suppressed_for(session, person.address_hash)),
-                "offices": [
-                    {"ags": row.municipality, "role": row.role, "from": row.starts, "to": row.ends}
-                    for row in session.scalars(select(Office).where(Office.subscriber_id == person.id))
-                ],
-                "subscriptions": [
-                    {"list": row.list_key, "state": row.state, "basis": row.basis, "since": row.since}
-                    for row in session.scalars(
-                        select(Subscription).where(Subscription.subscriber_id == person.id)
-                    )
-                ],
-            }
-        )
 
 
 def _mapping(columns: list[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ flight at a crash is sent twice, under the same Message-ID.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -165,9 +166,8 @@ class Worker:
         )
         try:
             if result.outcome is Outcome.SENT:
-                self._journal.append(
-                    Accepted(tried.delivery, tried.attempt, tried.at, tried.relay, tried.reply)
-                )
+                reply = _without(delivery.address, tried.reply)
+                self._journal.append(Accepted(tried.delivery, tried.attempt, tried.at, tried.relay, reply))
         finally:
             # a full disk ends this batch, but what is known is still settled
             self._results.append(tried)
@@ -245,6 +245,13 @@ class Worker:
 @lru_cache(maxsize=4096)
 def _salutation(*person: object) -> tuple[bytes, bytes]:
     return salutation(salutation_of(*person))  # type: ignore[arg-type]  # as _fill passes them
+
+
+def _without(address: str, reply: str) -> str:
+    """The reply without the recipient it may name: no erasure could reach into a journal."""
+    if "@" not in reply:
+        return reply
+    return re.sub(re.escape(address), "<recipient>", reply, flags=re.IGNORECASE)
 
 
 def _accepted(record: Accepted) -> Tried:

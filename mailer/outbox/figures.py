@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from mailer.outbox.model import OPEN, Figure
@@ -56,6 +56,27 @@ def add(session: Session, worker: str, changes: Iterable[tuple[Count, int]]) -> 
         ),
         rows,
     )  # fmt: skip
+
+
+def drop_empty(session: Session, issue_id: int, domain: str) -> None:
+    """Drop the figures of a domain in an issue if all of them come to nothing: then nothing names it there.
+
+    A row that a worker holds right now is somebody else's of this domain, so it is in use.
+    """
+    about = (Figure.issue_id == issue_id, Figure.domain == domain)
+    in_use = (
+        select(func.sum(Figure.n))
+        .where(*about)
+        .group_by(Figure.list_key, Figure.municipality, Figure.relay, Figure.state, Figure.reason)
+        .having(func.sum(Figure.n) != 0)
+        .limit(1)
+    )
+    if session.scalar(in_use) is not None:
+        return
+    rows = session.scalars(select(Figure.id).where(*about)).all()
+    free = session.scalars(select(Figure.id).where(*about).with_for_update(skip_locked=True)).all()
+    if len(free) == len(rows):
+        session.execute(delete(Figure).where(Figure.id.in_(free)))
 
 
 def by_state(session: Session, issue_id: int) -> dict[str, int]:

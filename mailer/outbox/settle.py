@@ -5,7 +5,7 @@ So a result that comes late, twice, or out of a journal already replayed changes
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -75,6 +75,10 @@ def settle(
     }
     if not counted:
         return 0
+    for number, tried in counted.items():
+        if open_[number].subscriber_id is None:
+            # erased while her mail was in flight: servers like to name the address in their answer
+            counted[number] = replace(tried, reply="")
     rows = [_outcome(tried, retry, now) for tried in counted.values()]
     session.connection().execute(_UPDATE, rows)
     session.execute(insert(Attempt), [_attempt(tried) for tried in counted.values()])

@@ -60,7 +60,8 @@ def _apply(session: Session, receipt: Receipt, return_path: ReturnPath, signing:
     purpose, delivery = found
     receipt.delivery_id = delivery.id
     receipt.state = ReceiptState.APPLIED
-    subscriber = session.get(Subscriber, delivery.subscriber_id) if delivery.subscriber_id else None
+    # by her handle: old deliveries have lost the row id, and the links in old mails work all the same
+    subscriber = session.scalar(select(Subscriber).where(Subscriber.handle == delivery.subscriber_handle))
     if purpose is Purpose.UNSUBSCRIBE:
         receipt.kind = "unsubscribe"
         receipt.outcome = _unsubscribe(session, delivery, subscriber, now)
@@ -71,6 +72,9 @@ def _apply(session: Session, receipt: Receipt, return_path: ReturnPath, signing:
         receipt.state, receipt.outcome = ReceiptState.IGNORED, "an automatic answer"
     else:
         receipt.state, receipt.outcome = ReceiptState.UNREAD, "nobody can tell what it says"
+    if subscriber is None:
+        # what comes late about somebody erased must not bring her address back
+        receipt.raw, receipt.sender, receipt.recipient = b"", "", ""
 
 
 def _delivery(

@@ -23,7 +23,7 @@ class Receipt(Base):
     """One mail that came in about mail that went out. Its digest is its key: a replay changes nothing."""
 
     __tablename__ = "receipts"
-    __table_args__ = (Index(None, "state"),)
+    __table_args__ = (Index(None, "state"), Index(None, "delivery_id"))
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     #: SHA-256 of envelope recipient and bytes, in hex

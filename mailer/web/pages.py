@@ -50,12 +50,13 @@ class Pages:
     def respond(self, request: Request, template: str, status: int = 200, /, **context: Any) -> HTMLResponse:
         """The page `template` (below web/) in the reader's language."""
         language = language_of(request)
-        html = (
-            self._environments[language]
-            .get_template(f"web/{template}")
-            .render(context | {"language": language, "link": self._links(request)})
-        )
+        html = self.render(template, language, **context, link=self._links(request))
         return HTMLResponse(html, status, headers={"Content-Language": language, "Vary": "Accept-Language"})
+
+    def render(self, template: str, language: str, /, **context: Any) -> str:
+        """The template below web/ in a language of ours."""
+        found = self._environments[language].get_template(f"web/{template}")
+        return found.render(context | {"language": language})
 
     def _links(self, request: Request) -> Any:
         """Links to pages of ours, in the language that was chosen by hand if one was."""

@@ -81,6 +81,8 @@ def _acts(links: dict[str, str]) -> list[tuple[str, Callable[[Page], None]]]:
         (links["abmelden"], _press),
         (links["abmelden"], lambda _: None),
         (links["rueckgaengig"], _press),
+        (links["daten"], _press),
+        (links["daten"], _tick_and_press),
     ]
 
 
@@ -129,6 +131,11 @@ def _claim_nowhere(page: Page) -> None:
 def _hand_over(page: Page) -> None:
     page.locator("#last_day").fill(datetime.now(UTC).date().isoformat())
     page.locator("#successor").fill("new@example.org")
+    _press(page)
+
+
+def _tick_and_press(page: Page) -> None:
+    page.locator("#sure").check()
     _press(page)
 
 

@@ -2,21 +2,11 @@
 
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
 
 from mailer.logs import write_logs
-
-
-@pytest.fixture(autouse=True)
-def own_configuration() -> Iterator[None]:
-    yield
-    for handler in list(logging.root.handlers):
-        if type(handler).__module__ == "mailer.logs":
-            logging.root.removeHandler(handler)
-    structlog.reset_defaults()
 
 
 def test_an_exception_is_one_line_without_the_locals_of_its_frames(

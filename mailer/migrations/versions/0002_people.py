@@ -144,6 +144,9 @@ def upgrade() -> None:
         requests.add_column(sa.Column("due_at", sa.DateTime(timezone=True), nullable=True))
     op.create_index("ix_requests_created_at", "requests", ["created_at"])
     op.create_index("ix_requests_origin_created_at", "requests", ["origin", "created_at"])
+    op.create_index("ix_requests_address", "requests", ["address"])
+    op.create_index("ix_requests_subscriber_id", "requests", ["subscriber_id"])
+    op.create_index("ix_receipts_delivery_id", "receipts", ["delivery_id"])
     with _altering("subscriptions") as subscriptions:
         subscriptions.add_column(sa.Column("paused_until", sa.Date(), nullable=True))
         subscriptions.add_column(

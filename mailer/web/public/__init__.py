@@ -9,11 +9,23 @@ from mailer.web.public import (
     handover,
     leave,
     lists,
+    own_data,
     preferences,
     sign_up,
     still_right,
 )
 
 router = APIRouter()
-for pages in (lists, sign_up, confirm, leave, ask_link, preferences, handover, still_right, archive):
+for pages in (
+    lists,
+    sign_up,
+    confirm,
+    leave,
+    ask_link,
+    preferences,
+    own_data,
+    handover,
+    still_right,
+    archive,
+):
     router.include_router(pages.router)

@@ -141,6 +141,7 @@ def _join(
     shown = _wording(request, here, mailing_list)
     if version != shown.version:
         return _Said(fault="changed", title=mailing_list.title)
+    who.notice.answered_at = now()
     await_confirmation(session, subscriber=who.subscriber, list_key=key, now=now())
     confirm(
         session,

@@ -165,6 +165,7 @@ def mailed_links(keys: Keys, sample: Sample) -> dict[str, str]:
         "rueckgaengig": f"/rueckgaengig/{undoing}",
         "ausgabe": f"/ausgabe/{archived}",
         "einstellungen": f"/einstellungen/{fresh}",
+        "daten": f"/einstellungen/{fresh}/daten",
     }
 
 

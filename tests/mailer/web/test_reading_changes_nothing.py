@@ -57,8 +57,9 @@ def _routes(routes: Any) -> Iterator[tuple[str, set[str]]]:
 
 def _filled(path: str, links: dict[str, str]) -> str:
     if "{token}" in path:
-        # by the page below a token if there is one, else by the first word
-        return links[path.rpartition("/")[2].replace("{token}", "") or path.split("/")[1]]
+        # by the page below a token if there is one, else by the first word; a file stands beside its page
+        page, dot, file = path.rpartition("/")[2].replace("{token}", "").partition(".")
+        return links[page or path.split("/")[1]] + dot + file
     filled = path.replace("{list_key}", "netzwerk")
     assert not re.search(r"[{}]", filled), f"teach this test what to put into {path}"
     return filled
