@@ -61,7 +61,7 @@ def _bench(database: Database, people: int) -> int:
     upgrade(database)
     began = time.perf_counter()
     with database.write() as session:
-        issue = _fill(session, people)
+        issue = fill(session, people)
     print(f"{people} people made in {time.perf_counter() - began:.1f} s ({database.engine.dialect.name})")
     expected = people - len(range(100, people + 1, 100)) - len(range(99, people + 1, 100))
     times, bare = [], []
@@ -87,7 +87,7 @@ def _bench(database: Database, people: int) -> int:
     return int(failed)
 
 
-def _fill(session: Session, people: int) -> int:
+def fill(session: Session, people: int) -> int:
     """Everything an issue needs; returns its id."""
     session.add(MailingList(key="netzwerk", title="Netzwerk", created_at=_NOW))
     session.flush()
