@@ -18,6 +18,7 @@ class Act(enum.StrEnum):
     LEAVE = "leave"
     UNDO = "undo"  # of leaving
     EXPIRE = "expire"  # never confirmed, or never released
+    LAPSE = "lapse"  # the office ended that was the ground; she did not leave, so another may appoint her
 
 
 _PENDING = SubscriptionState.PENDING
@@ -34,7 +35,7 @@ MOVES: dict[SubscriptionState | None, dict[Act, SubscriptionState | None]] = {
         Act.LEAVE: None,
         Act.EXPIRE: None,
     },
-    _ACTIVE: {Act.CONFIRM: _ACTIVE, Act.APPOINT: _ACTIVE, Act.LEAVE: _LEFT},
+    _ACTIVE: {Act.CONFIRM: _ACTIVE, Act.APPOINT: _ACTIVE, Act.LEAVE: _LEFT, Act.LAPSE: None},
     # whoever left comes back by an own act only: no appointment and no import revives it
     _LEFT: {Act.CONFIRM: _ACTIVE, Act.LEAVE: _LEFT, Act.UNDO: _ACTIVE},
 }

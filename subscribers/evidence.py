@@ -19,6 +19,8 @@ from subscribers.model import Basis
 
 GRANTED = "granted"
 WITHDRAWN = "withdrawn"
+#: the public task is over that somebody was written to for
+LAPSED = "lapsed"
 #: a person was told where her data comes from (Art. 14 GDPR)
 INFORMED = "informed"
 #: from where a confirmation came; apart from the rest, since it is erased sooner

@@ -22,7 +22,7 @@ from subscribers.model import (
     SubscriptionState,
     Suppression,
 )
-from subscribers.subscribing import leave
+from subscribers.subscribing import let_lapse
 from subscribers.yearly import PATIENCE, YEAR, Step, next_step
 
 #: through whom a municipality is reached: a deputy stands in, and a functional mailbox is read by a team
@@ -220,10 +220,9 @@ def lapse(session: Session, *, today: date, actor: str, now: datetime) -> int:
         .with_for_update(of=Subscription, skip_locked=True)
     ).all()
     for list_key, subscriber in ended:
-        leave(
-            session, subscriber=subscriber, list_key=list_key, through=None, source="office ended",
-            actor=actor, now=now,
-        )  # fmt: skip
+        let_lapse(
+            session, subscriber=subscriber, list_key=list_key, source="office ended", actor=actor, now=now
+        )
     return len(ended)
 
 

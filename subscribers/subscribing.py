@@ -214,6 +214,16 @@ def leave_all(
     ]  # fmt: skip
 
 
+def let_lapse(
+    session: Session, *, subscriber: Subscriber, list_key: str, source: str, actor: str, now: datetime
+) -> None:
+    """End a subscription whose ground is gone. Nobody said no: a new office may bring her back."""
+    _move(session, subscriber, list_key, Act.LAPSE, now)
+    evidence.record(
+        session, evidence.LAPSED, list_key, source, subject=subscriber.handle, actor=actor, at=now
+    )
+
+
 def undo(
     session: Session, *, subscriber: Subscriber, through: int | None, source: str, actor: str, now: datetime
 ) -> list[str]:

@@ -14,6 +14,7 @@ from mailer import clock, daemon
 from mailer.database import Database
 from mailer.installation import Installation
 from mailer.issues.compose import compose
+from mailer.issues.model import Entry
 from mailer.issues.release import act_on
 from mailer.issues.workflow import Act
 from mailer.outbox import figures
@@ -164,8 +165,18 @@ def _start_another(house: Installation) -> None:
     later = NOW + timedelta(days=1)
     with house.database.write() as session:
         issue = compose(
-            session, house.plan.newsletters["infomail"], slot=later, send_at=later, special=True, now=later
+            session,
+            house.plan.newsletters["infomail"],
+            slot=later,
+            send_at=later,
+            special=True,
+            actor="cli:t",
+            now=later,
         )
+        session.add(
+            Entry(issue_id=issue.id, section="S", section_position=0, position=0, title="T", places=[])
+        )
+        session.flush()
         act_on(session, issue, Act.APPROVE, actor="user:1", now=later)
     clock.start(house, issue.id, actor="user:1", now=later)
 

@@ -157,7 +157,7 @@ def test_from_the_fresh_link_to_the_confirmation_of_the_successor(
     noon = datetime.combine(last_day, datetime.min.time(), UTC) + timedelta(hours=12)
     assert clock.lapse_offices(house, now=noon) == 0
     assert clock.lapse_offices(house, now=noon + timedelta(days=1)) == 1
-    assert state_of(house, officer) is State.UNSUBSCRIBED
+    assert state_of(house, officer) is None
     assert state_of(house, "neu@example.org") is State.ACTIVE
 
 
@@ -230,7 +230,7 @@ def test_no_issue_goes_out_for_an_office_that_was_hers_until_yesterday(
     started(house)
     work(house)
     assert sink.accepted() == {}
-    assert state_of(house, officer) is State.UNSUBSCRIBED
+    assert state_of(house, officer) is None
 
 
 def test_the_yearly_question_is_answered_by_one_button(

@@ -77,6 +77,14 @@ def test_a_sign_up_that_nobody_confirmed_leaves_nothing_behind() -> None:
             next_state(state, Act.EXPIRE)
 
 
+def test_what_lapsed_was_not_left_and_may_be_appointed_again() -> None:
+    assert next_state(ACTIVE, Act.LAPSE) is None
+    assert next_state(None, Act.APPOINT) is ACTIVE
+    for state in (None, PENDING, LEFT):
+        with pytest.raises(IllegalMove):
+            next_state(state, Act.LAPSE)
+
+
 def test_the_table_speaks_of_every_state() -> None:
     assert set(MOVES) == {None, *SubscriptionState}
 
@@ -93,7 +101,7 @@ def test_whoever_left_stays_away_until_an_own_act(acts: list[Act]) -> None:
             assert act in (Act.CONFIRM, Act.UNDO)
         if after is ACTIVE and state in (None, PENDING):
             assert act in (Act.CONFIRM, Act.APPOINT)
-        if act in (Act.LEAVE, Act.EXPIRE):
+        if act in (Act.LEAVE, Act.EXPIRE, Act.LAPSE):
             assert after in (LEFT, None)
         state = after
 

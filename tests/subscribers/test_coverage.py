@@ -94,7 +94,7 @@ def left(session: Session) -> None:
 
 def lapsed(session: Session) -> None:
     """The clock ends the subscription in the first hour after the office."""
-    office(session, person(session, "a", state=State.UNSUBSCRIBED, since=JUNE), ends=date(2026, 5, 31))
+    office(session, person(session, "a", state=None), ends=date(2026, 5, 31))
 
 
 def two_in_turn(session: Session) -> None:
