@@ -67,7 +67,7 @@ class _Asked:
 def ask(request: Request, here: Here, opened: Opened, signed: Signed) -> Response:
     with opened() as session:
         asked = _asked(session, signed)
-    if asked.stage is not _Stage.OPEN:
+    if asked is None or asked.stage is not _Stage.OPEN:
         return _result(request, here, asked)
     assert asked.sign_up is not None
     said = asked.sign_up.details
@@ -95,7 +95,7 @@ def answer(
         raise HTTPException(422)
     with opened() as session:
         asked = _asked(session, signed)
-        if asked.stage is _Stage.OPEN:
+        if asked is not None and asked.stage is _Stage.OPEN:
             _confirm(session, here, request, asked, token)
     return _result(request, here, asked)
 
@@ -130,16 +130,17 @@ def _confirm(session: Session, here: Here, request: Request, asked: _Asked, toke
         claim_succession(session, subscriber=asked.subscriber, municipality=said["ags"], now=at)
 
 
-def _asked(session: Session, signed: Token) -> _Asked:
+def _asked(session: Session, signed: Token) -> _Asked | None:
+    """What the link leads to; None where nothing is left: the sign-up expired, or the person was erased."""
     notice = session.scalar(select(Notice).where(Notice.handle == signed.context))
     subscriber = session.scalar(select(Subscriber).where(Subscriber.handle == signed.subject))
     if notice is None or subscriber is None or notice.subscriber_id != subscriber.id:
-        # the person was erased since: there is nothing left to confirm
-        raise HTTPException(404)
+        return None
     sign_up = session.get(SignUp, notice.request_id) if notice.request_id is not None else None
     mailing_list = session.get_one(MailingList, notice.list_key)
     municipality = None
-    if sign_up is not None and sign_up.kind is RequestKind.INVITE:
+    # what was answered long ago has no details any more
+    if sign_up is not None and sign_up.kind is RequestKind.INVITE and "ags" in sign_up.details:
         municipality = session.get_one(Municipality, sign_up.details["ags"])
     asked = _Asked(subscriber, mailing_list, notice, sign_up, _Stage.OPEN, municipality)
     return replace(asked, stage=_stage(session, asked))
@@ -160,8 +161,10 @@ def _stage(session: Session, asked: _Asked) -> _Stage:
     return _Stage.EXPIRED if asked.sign_up.state is RequestState.DROPPED else _Stage.OPEN
 
 
-def _result(request: Request, here: Here, asked: _Asked) -> Response:
-    """The page after confirming, or why there is nothing to confirm."""
+def _result(request: Request, here: Here, asked: _Asked | None) -> Response:
+    """The page after confirming, or why there is nothing to confirm and how to get a new mail."""
+    if asked is None:
+        return here.pages.respond(request, "confirm_expired.html", 410, mailing_list=None)
     template, status = {
         _Stage.OPEN: ("confirmed.html", 200),
         _Stage.ALREADY: ("confirmed_already.html", 200),

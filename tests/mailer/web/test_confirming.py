@@ -114,16 +114,18 @@ def test_a_notice_of_somebody_else_confirms_nothing(
 ) -> None:
     foreign = sign(keys, Purpose.CONFIRM, sample.notice, sample.active)
     before = dump(database)
-    assert client.post(f"/bestaetigen/{foreign}", data=CONFIRM).status_code == 404
+    assert client.post(f"/bestaetigen/{foreign}", data=CONFIRM).status_code == 410
     assert dump(database) == before
 
 
-def test_after_erasure_the_link_is_as_good_as_none(
+def test_a_link_whose_sign_up_is_gone_offers_to_sign_up_again(
     client: TestClient, database: Database, links: dict[str, str]
 ) -> None:
     with database.write() as session:
         session.delete(session.scalars(select(Subscriber).where(Subscriber.address.startswith("pend"))).one())
-    assert client.get(links["bestaetigen"]).status_code == 404
+    page = client.get(links["bestaetigen"])
+    assert (page.status_code, "Newsletter wählen und neu anmelden" in page.text) == (410, True)
+    assert client.post(links["bestaetigen"], data=CONFIRM).status_code == 410
 
 
 def _state(database: Database) -> SubscriptionState:
