@@ -19,6 +19,7 @@ from mailer.cli import Refused, barring, proof
 from mailer.cli.personal import erase, rectify, show
 from mailer.cli.surroundings import AS, JSON, actor, now, open_database, open_house
 from mailer.cli.tables import print_table
+from subscribers.chain import Chain, Happening, append
 from subscribers.importing import COLUMNS, LAYOUT, Provenance, Report, RowReport, import_people
 from subscribers.model import Basis, MailingList, Office, Subscriber, Subscription, SubscriptionState
 from subscribers.rows import BadFile
@@ -108,11 +109,15 @@ def import_(
 
 
 @app.command()
-def export(list_key: str = _LIST) -> None:
+def export(list_key: str = _LIST, who: str = AS) -> None:
     """The active people of a list as CSV on stdout, in the columns that import reads."""
-    with open_database() as database, database.read() as session:
+    with open_database() as database, database.write() as session:
         if session.get(MailingList, list_key) is None:
             raise Refused(f"there is no list {list_key!r}: see `infomail lists list`")
+        # on record before the first row is out
+        exported = Happening("people.exported", {"list": list_key})
+        append(session, Chain.AUDIT, [exported], actor=actor(who), at=now())
+    with open_database() as database, database.read() as session:
         writer = csv.writer(sys.stdout)
         writer.writerow(COLUMNS)
         writer.writerows(_people(session, list_key))

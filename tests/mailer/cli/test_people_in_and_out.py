@@ -228,3 +228,9 @@ def test_whoever_stops_reading_the_report_does_not_stop_the_import(infomail: Inf
         assert process.stderr.read() == b""
     assert process.returncode == 0
     assert len(_export(infomail)) == rows
+
+
+def test_an_export_is_on_record(infomail: Infomail, officers: Path) -> None:
+    infomail("subscribers", "export", "--list", "netzwerk", "--as", "berta")
+    (row,) = json.loads(infomail("audit", "list", "--json", "--action", "people.exported").out)
+    assert (row["actor"], row["details"]) == ("cli:berta", {"list": "netzwerk"})
