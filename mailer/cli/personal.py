@@ -1,5 +1,6 @@
 """`infomail subscribers show · rectify · erase`: one person, by her address."""
 
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -88,14 +89,16 @@ def rectify(
 
 def erase(
     address: str = _ADDRESS,
-    yes: bool = typer.Option(False, "--yes", help="Do not ask."),
+    yes: bool = typer.Option(False, "--yes", help="Do not ask on a terminal either."),
     who: str = AS,
 ) -> None:
     """Erase one person: only a keyed hash of the address stays (Art. 17 GDPR). It cannot be undone."""
     write_logs()
     with open_house() as house:
         normalised = _normalised(address)
-        if not yes and not typer.confirm(f"Erase everything that is held on {normalised}?"):
+        # nobody can answer a pipe or a timer: what they ask for is meant
+        asked = not yes and sys.stdin.isatty()
+        if asked and not typer.confirm(f"Erase everything that is held on {normalised}?"):
             raise Refused("nothing was erased")
         gone = erase_person(
             house.database,

@@ -95,9 +95,9 @@ def test_rectify_refuses_what_cannot_be(
 
 
 def test_erase_leaves_the_hash_and_bars_imports(infomail: Infomail, people: None, folder: Path) -> None:
-    ran = infomail("subscribers", "erase", "B@STRASSE.example.org", "--yes")
+    ran = infomail("subscribers", "erase", "B@STRASSE.example.org")
     assert ran.code == 1  # ß is not ss: another domain (IDNA 2008)
-    ran = infomail("subscribers", "erase", "B@XN--STRAE-OQA.Example.org", "--yes")
+    ran = infomail("subscribers", "erase", "B@XN--STRAE-OQA.Example.org")
     assert ran.code == 0
     assert ran.out.startswith("erased: ")
     assert "1 people" in ran.out
