@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     )
 
     sign_ups_per_origin: int = Field(
-        30, ge=1, description="Requests an hour that strangers of one IPv4 address or IPv6 /64 may make"
+        60, ge=1, description="Requests an hour that strangers of one IPv4 address or IPv6 /64 may make"
     )
     sign_ups_overall: int = Field(1000, ge=1, description="Requests an hour that all strangers may make")
     record_sign_up_ip: bool = Field(
