@@ -83,6 +83,8 @@ def test_a_plan_is_read_with_its_defaults() -> None:
     assert newsletter.sections[0] == Section(
         title="Praxis",
         feeds=("praxis",),
+        contributions=(),
+        municipal=False,
         order="newest",
         within=None,
         max=8,
