@@ -19,8 +19,9 @@ from mailer import schedule
 from mailer.feeds import refresh as feeds
 from mailer.feeds.model import Feed
 from mailer.installation import Installation, retention
-from mailer.issues.compose import compose
-from mailer.issues.model import Issue, IssueState, entries_of, issues_of, last_slot
+from mailer.issues.compose import compose, suggest
+from mailer.issues.copies import may_go, settle_overdue
+from mailer.issues.model import Issue, IssueState, entries_of, issues_of, last_slot, lists_of
 from mailer.issues.release import act_on, is_approved
 from mailer.issues.workflow import Act, IllegalMove, next_state
 from mailer.notices.letter import Desk
@@ -33,7 +34,7 @@ from mailer.render.editions import render_editions
 from mailer.render.mjml import BadMjml, NotSelfContained
 from mailer.render.preflight import imprint_gaps
 from subscribers import offices
-from subscribers.audience import audience_keys, lists_of_newsletter
+from subscribers.audience import audience_keys
 from subscribers.model import Import, MailingList
 
 log = structlog.get_logger()
@@ -52,6 +53,9 @@ class Ticked:
 
     feeds: list[feeds.Refreshed]
     composed: list[int]
+    #: suggestions for drafts, and issues of municipal lists decided without their coordinator
+    suggested: int
+    forewords: int
     started: list[int]
     #: subscriptions that ended with an office, and questions whether one is still right
     lapsed: int
@@ -68,6 +72,8 @@ async def tick(house: Installation, *, now: datetime) -> Ticked:
         asked=ask_holders(house, now=now),
         feeds=await refresh_feeds(house, now=now),
         composed=compose_due(house, now=now),
+        suggested=suggest_new(house, now=now),
+        forewords=settle_forewords(house, now=now),
         started=start_due(house, now=now),
         notices=answer_requests(house, now=now),
         receipts=read_receipts(house, now=now),
@@ -139,6 +145,34 @@ def _compose(
         return issue.id
 
 
+def suggest_new(house: Installation, *, now: datetime) -> int:
+    """Offer open drafts what came since; how many suggestions that makes."""
+    with house.database.read() as session:
+        drafts = [
+            issue.id
+            for issue in issues_of(session, [IssueState.DRAFT])
+            if not issue.for_list and issue.corrects is None and issue.newsletter in house.plan.newsletters
+        ]
+    offered = 0
+    for draft in drafts:
+        with house.database.write() as session:
+            issue = session.get_one(Issue, draft, with_for_update=True)
+            if issue.state is IssueState.DRAFT:
+                newsletter = house.plan.newsletters[issue.newsletter]
+                offered += suggest(session, issue, newsletter, actor="clock", now=now)
+    return offered
+
+
+def settle_forewords(house: Installation, *, now: datetime) -> int:
+    """Decide the issues of municipal lists whose coordinator let her time pass; how many it was."""
+    with house.database.write() as session:
+        decided = settle_overdue(session, actor="clock", now=now)
+        for issue in decided:
+            if issue.state is not IssueState.CANCELLED:
+                act_on(session, issue, Act.APPROVE, actor="clock", now=now)
+        return len(decided)
+
+
 def start_due(house: Installation, *, now: datetime) -> list[int]:
     """Start the approved issues whose time has come, within the late window of their newsletter."""
     with house.database.read() as session:
@@ -178,6 +212,9 @@ def start(house: Installation, issue_id: int, *, actor: str, now: datetime) -> i
 
     Raises NotReady, and IllegalMove from a state that does not lead to sending.
     """
+    with house.database.read() as session:
+        if not may_go(session, session.get_one(Issue, issue_id)):
+            raise NotReady("the issue that it passes on is not sent yet")
     gaps = imprint_gaps(house.letterhead.imprint)
     if gaps:
         raise NotReady(f"the imprint is not complete (§ 5 DDG): set {', '.join(gaps)}")
@@ -198,7 +235,7 @@ def start(house: Installation, issue_id: int, *, actor: str, now: datetime) -> i
 def _render(house: Installation, issue_id: int, now: datetime) -> None:
     with house.database.read() as session:
         issue = session.get_one(Issue, issue_id)
-        lists = lists_of_newsletter(session, issue.list_key, issue.newsletter)
+        lists = lists_of(session, issue)
         keys = audience_keys(session, lists, _day(issue, now))
     render_editions(
         house.database, issue_id, keys, letterhead=house.letterhead, signing=house.signing, now=now

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, and_, case, exists, func
 from sqlalchemy.orm import Session, aliased
 
 from subscribers.model import (
+    Following,
     MailingList,
     Office,
     Subscriber,
@@ -34,10 +35,13 @@ class AudienceKey:
 
 
 def lists_of_newsletter(session: Session, list_key: str, newsletter: str) -> list[str]:
-    """The lists an issue goes to, the preferred first: its own, and those that follow its newsletter."""
+    """The lists an issue goes to, the preferred first: its own, and those that follow it as it is."""
     rows = session.execute(
         select(MailingList.key, MailingList.municipality).where(
-            or_(MailingList.key == list_key, MailingList.follows == newsletter)
+            or_(
+                MailingList.key == list_key,
+                and_(MailingList.follows == newsletter, MailingList.following == Following.AS_IS),
+            )
         )
     )
     return [key for key, _ in sorted(rows, key=lambda row: (row.municipality is not None, row.key))]

@@ -27,6 +27,7 @@ _COMMANDS = {
     "intake": ("roles", "intake"),
     "feeds": ("feeds", "app"),
     "issues": ("issues", "app"),
+    "entries": ("entries", "app"),
     "deliveries": ("deliveries", "deliveries"),
     "receipts": ("receipts", "app"),
     "schedule": ("schedule", "app"),

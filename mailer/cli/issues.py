@@ -25,9 +25,13 @@ from mailer.cli.surroundings import (
 from mailer.cli.tables import print_table
 from mailer.database import Database
 from mailer.installation import Installation, open_pool
-from mailer.issues.compose import NoSuchList, NotADraft, compose, update
-from mailer.issues.model import Issue, IssueState, entries_of, issues_of
+from mailer.issues.begin import NoSuchList
+from mailer.issues.compose import NotADraft, compose, suggest
+from mailer.issues.copies import copy_issue
+from mailer.issues.edit import CannotEdit, edit_issue
+from mailer.issues.model import EntryState, Issue, IssueState, entries_in, entries_of, issues_of
 from mailer.issues.release import act_on
+from mailer.issues.sources import changed_entries, silent_sources
 from mailer.issues.workflow import Act, IllegalMove
 from mailer.outbox import figures
 from mailer.outbox.cancel import cancel_open
@@ -35,7 +39,7 @@ from mailer.outbox.trial import send_trial
 from mailer.render.choose import Chooser
 from mailer.render.editions import Rendered, render_edition
 from mailer.render.mjml import BadMjml, NotSelfContained
-from mailer.schedule import Plan
+from mailer.schedule import Newsletter, Plan
 from mailer.smtp import Outcome, Result
 from subscribers.addresses import BadAddress, normalise
 from subscribers.audience import AudienceKey
@@ -53,14 +57,20 @@ def compose_(
         None, help="Nominal time of its slot, ISO 8601. Without: an issue outside the plan."
     ),
     later: bool = typer.Option(
-        False, "--update", help="Append to the draft (of the slot, else the newest) what came since."
+        False, "--update", help="Offer the draft (of the slot, else the newest) what came since."
     ),
+    blank: bool = typer.Option(False, "--blank", help="Choose nothing: a special issue to be written."),
+    original: int = typer.Option(None, "--copy", metavar="ID", help="A special issue made from this one."),
+    template: str = typer.Option(None, metavar="KIND", help="Another folder below templates/mail."),
     who: str = AS,
 ) -> None:
     """Choose what is new and print the id of the issue; its state and entries are told on stderr.
 
-    A slot that has an issue gives that one.
+    A slot that has an issue gives that one. What --update finds are suggestions: `infomail entries`
+    shows and takes them, and nothing in the draft is changed.
     """
+    if slot and (blank or original):
+        raise Refused("--slot is for issues of the plan: not with --blank or --copy")
     with open_house() as house:
         planned = house.plan.newsletters.get(newsletter)
         if planned is None:
@@ -70,23 +80,32 @@ def compose_(
         try:
             with house.database.write() as session:
                 issue = _newest_draft(session, newsletter) if later and not slot else None
-                if issue is None:
+                if issue is None and original:
+                    copied = _found(session, original)
+                    issue = copy_issue(session, planned, copied, actor=actor(who), now=now())
+                elif issue is None:
                     issue = compose(
                         session,
                         planned,
                         slot=at,
                         send_at=at,
                         special=slot is None,
+                        blank=blank,
                         actor=actor(who),
                         now=now(),
                     )
+                if template:
+                    issue.template = template
                 if later:
-                    update(session, issue, planned, actor=actor(who), now=now())
+                    suggest(session, issue, planned, actor=actor(who), now=now())
                 entries = len(entries_of(session, issue))
+                more = _state_of_things(session, planned, issue)
         except (NoSuchList, NotADraft) as error:
             raise Refused(str(error)) from None
     typer.echo(issue.id)
     typer.echo(f"{issue.state}, {entries} {'entry' if entries == 1 else 'entries'}", err=True)
+    for line in more:
+        typer.echo(line, err=True)
 
 
 @app.command("list")
@@ -191,7 +210,12 @@ def approve(issue_id: int = _ISSUE, who: str = AS) -> None:
     """Release an issue as it is now, and say when it goes out; any later edit takes the release back."""
     with open_house() as house:
         issue = _act(house.database, issue_id, Act.APPROVE, who)
+        newsletter = house.plan.newsletters.get(issue.newsletter)
+        with house.database.read() as session:
+            more = _state_of_things(session, newsletter, issue) if newsletter else []
     typer.echo(_after_release(house.plan, issue), err=True)
+    for line in more:
+        typer.echo(line, err=True)
 
 
 def _after_release(plan: Plan, issue: Issue) -> str:
@@ -203,6 +227,41 @@ def _after_release(plan: Plan, issue: Issue) -> str:
     if now() > window[1]:
         return f"its time, {planned}, is over: {send}"
     return f"goes out at {planned}, by the clock" if now() < window[0] else "goes out now, by the clock"
+
+
+@app.command()
+def submit(issue_id: int = _ISSUE, who: str = AS) -> None:
+    """Hand a draft in for its release; it takes no more suggestions."""
+    with open_database() as database:
+        _act(database, issue_id, Act.SUBMIT, who)
+
+
+@app.command()
+def revise(issue_id: int = _ISSUE, who: str = AS) -> None:
+    """Make a draft again of what was handed in or released."""
+    with open_database() as database:
+        _act(database, issue_id, Act.REVISE, who)
+
+
+@app.command()
+def edit(
+    issue_id: int = _ISSUE,
+    subject: str = typer.Option(None, help="The subject of its mails."),
+    preheader: str = typer.Option(None, help="What mail programs show beside the subject."),
+    editorial: str = typer.Option(None, metavar="HTML", help="Paragraphs above the contents."),
+    title: str = typer.Option(None, help="The title that stands in it."),
+    who: str = AS,
+) -> None:
+    """Put an issue otherwise before it is sent; a release is taken back by it."""
+    said = {"subject": subject, "preheader": preheader, "editorial": editorial, "title": title}
+    with open_database() as database, database.write() as session:
+        issue = _found(session, issue_id)
+        try:
+            fields = {name: value for name, value in said.items() if value is not None}
+            edit_issue(session, issue, fields, actor=actor(who), now=now())
+        except CannotEdit as problem:
+            raise Refused(str(problem)) from None
+    typer.echo(f"issue {issue_id} is {issue.state}")
 
 
 @app.command()
@@ -249,6 +308,21 @@ def _act(database: Database, issue_id: int, act: Act, who: str | None) -> Issue:
             cancel_open(session, issue.id, actor=actor(who), now=now())
     typer.echo(f"issue {issue_id} is {issue.state}")
     return issue
+
+
+def _state_of_things(session: Session, newsletter: Newsletter, issue: Issue) -> list[str]:
+    """What whoever edits or releases the issue should know, a line each."""
+    lines = []
+    if waiting := len(entries_in(session, issue, EntryState.SUGGESTED)):
+        since = issue.created_at.astimezone(newsletter.zone)
+        what = "1 suggestion" if waiting == 1 else f"{waiting} suggestions"
+        lines.append(f"{what} since {since:%A, %d %B, %H:%M}: `infomail entries list {issue.id}`")
+    for entry in changed_entries(session, issue):
+        lines.append(f"changed at its source: entry {entry.id}, {entry.title}")
+    for source in silent_sources(session, newsletter, issue):
+        last = f"since {source.since.astimezone(newsletter.zone):%d %B %Y}" if source.since else "ever"
+        lines.append(f"nothing new {last}: {source.title}{f' ({source.problem})' if source.problem else ''}")
+    return lines
 
 
 def _newest_draft(session: Session, newsletter: str) -> Issue | None:

@@ -1,29 +1,31 @@
-"""From items to an issue: one number of a newsletter, chosen and numbered."""
+"""From items to an issue: one number of a newsletter, chosen and numbered; and what comes in afterwards."""
 
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mailer.feeds.model import Feed, Item
-from mailer.issues.choose import Chosen, choose
-from mailer.issues.model import Entry, EntryState, Issue, IssueState, entries_of
+from mailer.issues import pool
+from mailer.issues.begin import entry_from, new_issue
+from mailer.issues.choose import Candidate, Chosen, choose
+from mailer.issues.model import Entry, EntryState, Issue, IssueState
 from mailer.issues.record import put_on_record
 from mailer.issues.workflow import Act, next_state
-from mailer.schedule import Newsletter
-from subscribers.model import MailingList
+from mailer.schedule import Newsletter, Section
 
 #: titles that the preheader names
 _TEASERS = 3
+#: as good as no limit: suggestions fill no section
+_MANY = 10_000
 
 
 class NotADraft(Exception):
     """The issue is not open to more items."""
-
-
-class NoSuchList(Exception):
-    """The plan sends to a list that does not exist."""
 
 
 def compose(
@@ -33,6 +35,7 @@ def compose(
     slot: datetime,
     send_at: datetime,
     special: bool = False,
+    blank: bool = False,
     actor: str,
     now: datetime,
 ) -> Issue:
@@ -40,40 +43,16 @@ def compose(
 
     `slot` is the nominal due time and the key, `send_at` when it is to go out. A `special` issue
     (Sonderausgabe) is not of the plan: its slot is the moment it was composed, somebody wants it
-    however few items there are, and sends it when it is ready.
+    however few items there are (none with `blank`), and sends it when it is ready.
     """
-    known = session.scalar(select(Issue).where(Issue.newsletter == newsletter.key, Issue.slot == slot))
+    known = issue_of_slot(session, newsletter.key, slot)
     if known is not None:
         return known
-    if session.get(MailingList, newsletter.list) is None:
-        raise NoSuchList(f"there is no list {newsletter.list!r}: `infomail lists add {newsletter.list}`")
-    chosen = _chosen(session, newsletter, slot, send_at)
-    titles = [item.title for section in chosen for item in section.items]
-    number, year = _number(session, newsletter, slot)
-    issue = Issue(
-        newsletter=newsletter.key,
-        slot=slot,
-        send_at=send_at,
-        special=special,
-        list_key=newsletter.list,
-        number=number,
-        year=year,
-        title=newsletter.title,
-        zone=newsletter.zone.key,
-        template=newsletter.template,
-        subject=f"{newsletter.title} – {number}/{year}",
-        preheader=" · ".join(titles[:_TEASERS]),
-        created_at=now,
-    )
-    session.add(issue)
-    session.flush()
-    sources = {feed.key: feed.title for feed in session.scalars(select(Feed))}
-    for section in chosen:
-        for position, item in enumerate(section.items + section.let_go):
-            entry = _entry(issue, newsletter, section.place, position, item, sources[item.feed_key])
-            if position >= len(section.items):
-                entry.state = EntryState.REJECTED
-            session.add(entry)
+    issue = new_issue(session, newsletter, slot=slot, send_at=send_at, special=special, now=now)
+    chosen = [] if blank else _chosen(session, newsletter, newsletter.sections, issue)
+    titles = [pick.item.title for section in chosen for pick in section.picks]
+    issue.preheader = " · ".join(titles[:_TEASERS])
+    _add(session, issue, newsletter, chosen, EntryState.PLACED)
     if not special and len(titles) < newsletter.too_few.below and newsletter.too_few.then != "send":
         # the slot keeps its row, so nothing composes it a second time; its items stay free
         issue.state = next_state(issue.state, Act.CANCEL)
@@ -82,68 +61,112 @@ def compose(
     return issue
 
 
-def update(session: Session, issue: Issue, newsletter: Newsletter, *, actor: str, now: datetime) -> int:
-    """Append to a draft what came since it was composed; nothing in it is touched. Returns how many.
+def issue_of_slot(session: Session, newsletter: str, slot: datetime) -> Issue | None:
+    """The newsletter's own issue of this slot, if there is one."""
+    return session.scalar(
+        select(Issue).where(Issue.newsletter == newsletter, Issue.slot == slot, Issue.for_list == "")
+    )
+
+
+def suggest(session: Session, issue: Issue, newsletter: Newsletter, *, actor: str, now: datetime) -> int:
+    """Offer a draft what came since it was composed; nothing in it is touched. Returns how many are new.
 
     Raises NotADraft: what is reviewed or released does not change by itself.
     """
-    if issue.state is not IssueState.DRAFT:
-        raise NotADraft(f"issue {issue.id} is {issue.state}; only a draft takes more items")
-    placed = Counter(entry.section_position for entry in entries_of(session, issue))
-    sources = {feed.key: feed.title for feed in session.scalars(select(Feed))}
-    appended = 0
-    for section in _chosen(session, newsletter, issue.slot, issue.send_at):
-        there = placed[section.place]
-        room = max(newsletter.sections[section.place].max - there, 0)
-        for position, item in enumerate(section.items[:room], start=there):
-            session.add(_entry(issue, newsletter, section.place, position, item, sources[item.feed_key]))
-            appended += 1
-    session.flush()
-    put_on_record(session, issue, "update", actor=actor, now=now, entries=appended)
-    return appended
+    _need_draft(issue)
+    sections = [replace(section, max=_MANY, min=1, carry_over=True) for section in newsletter.sections]
+    chosen = _chosen(session, newsletter, sections, issue, since=issue.created_at)
+    offered = sum(len(section.picks) for section in chosen)
+    if offered:
+        _add(session, issue, newsletter, chosen, EntryState.SUGGESTED)
+        session.flush()
+        put_on_record(session, issue, "suggest", actor=actor, now=now, entries=offered)
+    return offered
 
 
-def _chosen(session: Session, newsletter: Newsletter, slot: datetime, at: datetime) -> list[Chosen]:
-    feeds = {feed for section in newsletter.sections for feed in section.feeds}
-    earlier = (
-        select(Entry.item_id)
-        .join(Issue, Issue.id == Entry.issue_id)
-        .where(Issue.newsletter == newsletter.key, Issue.state != IssueState.CANCELLED)
-    )
-    used = session.scalars(select(Item).where(Item.id.in_(earlier)))
-    items = session.scalars(select(Item).where(Item.feed_key.in_(feeds), Item.id.not_in(earlier)))
-    day = slot.astimezone(newsletter.zone).date()
-    return choose(newsletter.sections, items.all(), used=used.all(), day=day, at=at)
+def fill(session: Session, issue: Issue, newsletter: Newsletter, *, actor: str, now: datetime) -> int:
+    """Place what is new into a draft that nobody has edited, as far as its sections have room.
 
-
-def _number(session: Session, newsletter: Newsletter, slot: datetime) -> tuple[int, int]:
-    """The next number in the year of the slot; a cancelled issue's number is given again."""
-    year = slot.astimezone(newsletter.zone).year
-    last = session.scalar(
-        select(func.max(Issue.number)).where(
-            Issue.newsletter == newsletter.key, Issue.year == year, Issue.state != IssueState.CANCELLED
+    For an issue that waits for more items. Returns how many. Raises NotADraft.
+    """
+    _need_draft(issue)
+    there = Counter(
+        session.scalars(
+            select(Entry.section_position).where(Entry.issue_id == issue.id, Entry.state == EntryState.PLACED)
         )
     )
-    return (last or 0) + 1, year
+    chosen = [
+        replace(
+            section,
+            picks=section.picks[: max(newsletter.sections[section.place].max - there[section.place], 0)],
+        )
+        for section in _chosen(session, newsletter, newsletter.sections, issue)
+    ]
+    placed = sum(len(section.picks) for section in chosen)
+    _add(session, issue, newsletter, chosen, EntryState.PLACED)
+    session.flush()
+    put_on_record(session, issue, "fill", actor=actor, now=now, entries=placed)
+    return placed
 
 
-def _entry(issue: Issue, newsletter: Newsletter, place: int, position: int, item: Item, source: str) -> Entry:
-    return Entry(
-        issue_id=issue.id,
-        item_id=item.id,
-        feed_key=item.feed_key,
-        source=source,
-        section=newsletter.sections[place].title,
-        section_position=place,
-        position=position,
-        title=item.title,
-        url=item.url,
-        summary=item.summary,
-        published=item.published,
-        starts=item.starts,
-        ends=item.ends,
-        location=item.location,
-        places=item.places,
-        fetched_at=item.fetched_at,
-        item_digest=item.digest,
+def _need_draft(issue: Issue) -> None:
+    if issue.state is not IssueState.DRAFT:
+        raise NotADraft(f"issue {issue.id} is {issue.state}; only a draft takes more items")
+
+
+def _chosen(
+    session: Session,
+    newsletter: Newsletter,
+    sections: Iterable[Section],
+    issue: Issue,
+    *,
+    since: datetime | None = None,
+) -> list[Chosen]:
+    zone = ZoneInfo(issue.zone)
+    return choose(
+        list(sections),
+        pool.free_items(session, newsletter, since=since, issue=issue),
+        used=pool.used_items(session, newsletter, issue=issue),
+        first=pool.held_back(session, newsletter),
+        day=issue.slot.astimezone(zone).date(),
+        at=issue.send_at,
+        today=issue.send_at.astimezone(zone).date(),
     )
+
+
+def _add(
+    session: Session, issue: Issue, newsletter: Newsletter, chosen: Iterable[Chosen], state: EntryState
+) -> None:
+    """Entries of what was chosen, behind those that are there; what was let go as rejected ones."""
+    sources = {row.key: row.title or row.key for row in session.execute(select(Feed.key, Feed.title))}
+    there = session.execute(
+        select(Entry.section, Entry.section_position, func.max(Entry.position).label("last"))
+        .where(Entry.issue_id == issue.id)
+        .group_by(Entry.section, Entry.section_position)
+    ).all()
+    places = {row.section: row.section_position for row in there}
+    last = {row.section_position: row.last for row in there}
+    for section in chosen:
+        picked: list[tuple[Candidate, tuple[str, ...], EntryState]] = [
+            *((pick.item, pick.also, state) for pick in section.picks),
+            *((item, (), EntryState.REJECTED) for item in section.let_go),
+        ]
+        items = {
+            item.id: item
+            for item in session.scalars(select(Item).where(Item.id.in_([each.id for each, _, _ in picked])))
+        }
+        title = newsletter.sections[section.place].title
+        # staff may have put the section elsewhere
+        place = places.get(title, section.place)
+        for position, (candidate, also, becomes) in enumerate(picked, start=last.get(place, -1) + 1):
+            item = items[candidate.id]
+            entry = entry_from(
+                issue,
+                item,
+                section=title,
+                place=place,
+                position=position,
+                source=sources.get(item.feed_key, ""),
+            )
+            entry.also, entry.state = [sources.get(key, key) for key in also], becomes
+            session.add(entry)

@@ -21,7 +21,9 @@ def entry_content(entry: Entry) -> list[object]:
     return [
         entry.section, entry.title, entry.url, entry.summary, entry.source, entry.location,
         entry.starts and entry.starts.isoformat(), entry.ends and entry.ends.isoformat(),
-        entry.published and entry.published.isoformat(), entry.places,
+        entry.published and entry.published.isoformat(), entry.updated and entry.updated.isoformat(),
+        entry.all_day, entry.deadline and entry.deadline.isoformat(), entry.contact, entry.kind, entry.also,
+        entry.municipality, entry.picture_id, entry.internal, entry.places, entry.roles,
     ]  # fmt: skip
 
 

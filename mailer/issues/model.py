@@ -9,6 +9,7 @@ from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint, func, se
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mailer.feeds.model import Item, Kind, Picture
+from subscribers.audience import lists_of_newsletter
 from subscribers.base import Base, Handle, RowId, Strings, Utc, new_handle, one_of
 from subscribers.model import MailingList
 
@@ -114,6 +115,7 @@ class Entry(Base):
     url: Mapped[str] = mapped_column(Text, default="")
     summary: Mapped[str] = mapped_column(Text, default="")
     published: Mapped[datetime | None] = mapped_column(Utc)
+    updated: Mapped[datetime | None] = mapped_column(Utc)
     starts: Mapped[datetime | None] = mapped_column(Utc)
     ends: Mapped[datetime | None] = mapped_column(Utc)
     all_day: Mapped[bool] = mapped_column(default=False)
@@ -131,7 +133,7 @@ class Entry(Base):
     #: titles of other feeds that brought the same
     also: Mapped[list[str]] = mapped_column(Strings, default=list)
     picture_id: Mapped[int | None] = mapped_column(ForeignKey(Picture.id))
-    #: stays where it is, whatever comes in
+    #: stands before the others of its section
     pinned: Mapped[bool] = mapped_column(default=False)
     #: of a released issue that this one is derived from: nobody changes it here
     frozen: Mapped[bool] = mapped_column(default=False)
@@ -159,13 +161,25 @@ class Edit(Base):
     after: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
 
 
+def lists_of(session: Session, issue: Issue) -> list[str]:
+    """The lists that the issue goes to, the preferred first."""
+    return (
+        [issue.for_list] if issue.for_list else lists_of_newsletter(session, issue.list_key, issue.newsletter)
+    )
+
+
 def entries_of(session: Session, issue: Issue) -> list[Entry]:
     """The entries of an issue in the order a reader meets them."""
+    return entries_in(session, issue, EntryState.PLACED)
+
+
+def entries_in(session: Session, issue: Issue, *states: EntryState) -> list[Entry]:
+    """The entries of an issue that are in one of these states, in the order of the issue."""
     return list(
         session.scalars(
             select(Entry)
-            .where(Entry.issue_id == issue.id, Entry.state == EntryState.PLACED)
-            .order_by(Entry.section_position, Entry.position, Entry.id)
+            .where(Entry.issue_id == issue.id, Entry.state.in_(states))
+            .order_by(Entry.frozen, Entry.section_position, Entry.pinned.desc(), Entry.position, Entry.id)
         )
     )
 

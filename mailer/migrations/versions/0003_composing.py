@@ -167,6 +167,7 @@ def _issues() -> None:
         entries.create_check_constraint(
             op.f("ck_entries_entrystate"), "state IN ('placed', 'suggested', 'held', 'rejected')"
         )
+        entries.add_column(sa.Column("updated", sa.DateTime(timezone=True), nullable=True))
         entries.add_column(sa.Column("deadline", sa.Date(), nullable=True))
         entries.add_column(sa.Column("municipality", sa.Text(), nullable=True))
         entries.add_column(sa.Column("edited_at", sa.DateTime(timezone=True), nullable=True))

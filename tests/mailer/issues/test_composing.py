@@ -7,8 +7,9 @@ from sqlalchemy import func, select
 
 from mailer.database import Database
 from mailer.feeds.model import Feed, Item
-from mailer.issues.compose import NoSuchList, NotADraft, compose, update
-from mailer.issues.model import Entry, Issue, IssueState, entries_of
+from mailer.issues.begin import NoSuchList
+from mailer.issues.compose import NotADraft, compose, fill, suggest
+from mailer.issues.model import EntryState, Issue, IssueState, entries_in, entries_of
 from mailer.issues.release import act_on
 from mailer.issues.workflow import Act, IllegalMove
 from mailer.schedule import Newsletter, read_plan
@@ -44,14 +45,14 @@ def tables(either_database: Database) -> Database:
     return either_database
 
 
-def add_items(database: Database, *numbers: int) -> None:
+def add_items(database: Database, *numbers: int, seen: datetime = NOW, identity: str = "") -> None:
     with database.write() as session:
         for number in numbers:
             session.add(
                 Item(
-                    feed_key="a", identity=f"urn:{number}", title=f"T{number}", digest=f"d{number}",
+                    feed_key="a", identity=identity or f"urn:{number}", title=f"T{number}", digest=f"d{number}",
                     url=f"https://www.example.org/{number}", published=NOW - timedelta(hours=number),
-                    first_seen_at=NOW, fetched_at=NOW,
+                    first_seen_at=seen, fetched_at=seen,
                 )
             )  # fmt: skip
 
@@ -123,19 +124,59 @@ def test_an_issue_without_entries_is_not_released(tables: Database, newsletter: 
         assert (issue.state, issue.approved_by) == (IssueState.DRAFT, "")
 
 
-def test_a_draft_takes_what_came_later_behind_what_it_has(tables: Database, newsletter: Newsletter) -> None:
-    add_items(tables, 2, 3)
+def offer(database: Database, newsletter: Newsletter, issue: Issue, *, at: datetime = NOW) -> int:
+    with database.write() as session:
+        return suggest(session, session.get_one(Issue, issue.id), newsletter, actor="clock", now=at)
+
+
+def suggested(database: Database, issue: Issue) -> list[str]:
+    with database.read() as session:
+        return [entry.title for entry in entries_in(session, issue, EntryState.SUGGESTED)]
+
+
+def test_what_comes_after_the_draft_is_offered_once_and_changes_nothing_in_it(
+    tables: Database, newsletter: Newsletter
+) -> None:
+    add_items(tables, 2, 3, 5, 6, 7)  # two are over: they wait for the next issue, and are no news
     issue = make(tables, newsletter)
     with tables.write() as session:
-        entry = session.scalars(select(Entry).order_by(Entry.id)).first()
-        assert entry is not None
-        entry.title = "Von Hand"
-    add_items(tables, 1, 4)
+        entries_of(session, issue)[0].title = "Von Hand"
+    add_items(tables, 1, 4, seen=NOW + timedelta(hours=1))
+    assert offer(tables, newsletter, issue) == 2
+    assert offer(tables, newsletter, issue) == 0
+    assert titles(tables, issue) == ["Von Hand", "T3", "T5"]
+    assert suggested(tables, issue) == ["T1", "T4"]
+
+
+def test_a_suggestion_that_nobody_took_is_free_for_the_next_issue(
+    tables: Database, newsletter: Newsletter
+) -> None:
+    add_items(tables, 1, 2, 3)
+    issue = make(tables, newsletter)
+    add_items(tables, 4, seen=NOW + timedelta(hours=1))
+    assert offer(tables, newsletter, issue) == 1
+    add_items(tables, 5)
+    assert titles(tables, make(tables, newsletter, NOW + timedelta(weeks=1))) == ["T4", "T5"]
+
+
+def test_a_story_that_stands_in_the_draft_is_not_offered_by_another_source(
+    tables: Database, newsletter: Newsletter
+) -> None:
+    add_items(tables, 1, 2)
+    issue = make(tables, newsletter)
+    add_items(tables, 1, seen=NOW + timedelta(hours=1), identity="urn:changed")
+    assert offer(tables, newsletter, issue) == 0
+
+
+def test_an_issue_that_waits_for_more_is_filled_as_far_as_there_is_room(
+    tables: Database, newsletter: Newsletter
+) -> None:
+    add_items(tables, 3)
+    issue = make(tables, newsletter, special=True)
+    add_items(tables, 1, 2, 4, seen=NOW + timedelta(hours=1))
     with tables.write() as session:
-        assert (
-            update(session, session.get_one(Issue, issue.id), newsletter, actor="cli:t", now=NOW) == 1
-        )  # there is room for three
-    assert titles(tables, issue) == ["Von Hand", "T3", "T1"]
+        assert fill(session, session.get_one(Issue, issue.id), newsletter, actor="clock", now=NOW) == 2
+    assert titles(tables, issue) == ["T3", "T1", "T2"]
 
 
 def test_what_is_released_takes_no_more(tables: Database, newsletter: Newsletter) -> None:
@@ -144,8 +185,19 @@ def test_what_is_released_takes_no_more(tables: Database, newsletter: Newsletter
     with tables.write() as session:
         released = session.get_one(Issue, issue.id)
         act_on(session, released, Act.APPROVE, actor="user:1", now=NOW)
-        with pytest.raises(NotADraft, match="approved"):
-            update(session, released, newsletter, actor="cli:t", now=NOW)
+        for later in (suggest, fill):
+            with pytest.raises(NotADraft, match="approved"):
+                later(session, released, newsletter, actor="cli:t", now=NOW)
+
+
+def test_a_blank_issue_has_no_entries_and_uses_up_nothing(tables: Database, newsletter: Newsletter) -> None:
+    add_items(tables, 1, 2)
+    with tables.write() as session:
+        blank = compose(
+            session, newsletter, slot=NOW, send_at=NOW, special=True, blank=True, actor="cli:t", now=NOW
+        )
+    assert (blank.state, titles(tables, blank)) == (IssueState.DRAFT, [])
+    assert titles(tables, make(tables, newsletter, NOW + timedelta(weeks=1))) == ["T1", "T2"]
 
 
 def test_a_list_that_is_missing_is_named_with_the_command_that_makes_it(
