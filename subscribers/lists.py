@@ -3,17 +3,20 @@
 import re
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
 from subscribers.addresses import BadAddress, normalise
 from subscribers.chain import Chain, Happening, append
-from subscribers.model import MailingList, Municipality, Visibility
+from subscribers.model import Following, MailingList, Municipality, Visibility, WithoutForeword
 
 _LANGUAGES = ("de", "en")
 #: these stand in the head of a mail or in one line of a page; an imprint may have several
-_ONE_LINE = ("title", "controller", "privacy_url", "privacy_version")
+_ONE_LINE = ("title", "sender_name", "controller", "privacy_url", "privacy_version")
+
+_LONGEST_FOREWORD = 14 * 24
 
 
 class BadList(ValueError):
@@ -33,6 +36,12 @@ class Described:
     privacy_url: str | None = None
     privacy_version: str | None = None
     follows: str | None = None
+    sender_name: str | None = None
+    following: Following | None = None
+    coordinator: str | None = None
+    #: 1 to 336, two weeks
+    foreword_hours: int | None = None
+    without_foreword: WithoutForeword | None = None
 
 
 def add_list(
@@ -76,10 +85,12 @@ def edit_list(session: Session, key: str, described: Described, *, actor: str, n
     return list(changes)
 
 
-def _checked(described: Described) -> dict[str, str]:
+def _checked(described: Described) -> dict[str, str | int]:
     """What is said, as it is stored. Raises BadList."""
-    said: dict[str, str] = {
-        name: value.strip() for name, value in asdict(described).items() if value is not None
+    said: dict[str, Any] = {
+        name: value.strip() if isinstance(value, str) else value
+        for name, value in asdict(described).items()
+        if value is not None
     }
     for name in _ONE_LINE:
         if not said.get(name, "").isprintable():
@@ -92,9 +103,12 @@ def _checked(described: Described) -> dict[str, str]:
         raise BadList(f"expected a language of {', '.join(_LANGUAGES)}")
     if said.get("privacy_url") and urlsplit(said["privacy_url"]).scheme not in ("http", "https"):
         raise BadList("--privacy-url: expected an address that starts with https://")
-    if said.get("reply_to"):
-        try:
-            said["reply_to"] = normalise(said["reply_to"])
-        except BadAddress as problem:
-            raise BadList(f"--reply-to: {problem}") from None
+    if not 1 <= said.get("foreword_hours", 1) <= _LONGEST_FOREWORD:
+        raise BadList(f"--foreword-hours: expected 1 to {_LONGEST_FOREWORD}")
+    for name in ("reply_to", "coordinator"):
+        if said.get(name):
+            try:
+                said[name] = normalise(said[name])
+            except BadAddress as problem:
+                raise BadList(f"--{name.replace('_', '-')}: {problem}") from None
     return said

@@ -8,7 +8,14 @@ from mailer.cli.surroundings import AS, JSON, actor, now, open_database, print_j
 from mailer.cli.tables import print_table
 from mailer.installation import load_plan
 from subscribers.lists import BadList, Described, add_list, edit_list
-from subscribers.model import MailingList, Subscription, SubscriptionState, Visibility
+from subscribers.model import (
+    Following,
+    MailingList,
+    Subscription,
+    SubscriptionState,
+    Visibility,
+    WithoutForeword,
+)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Mailing lists.")
 
@@ -20,6 +27,13 @@ _LANGUAGE = typer.Option(None, metavar="de", help="Language of its mails to who 
 _CONTROLLER = typer.Option(None, help="Who answers for the data, if not the operator (Art. 4 GDPR).")
 _IMPRINT = typer.Option(None, help="An imprint of its own.")
 _PRIVACY_URL = typer.Option(None, metavar="URL", help="A privacy notice of its own.")
+_SENDER_NAME = typer.Option(None, metavar="NAME", help="The name its mails come from.")
+_FOLLOWING = typer.Option(
+    None, "--following", help="How: as-is, or with a foreword that a coordinator writes (municipal lists)."
+)
+_COORDINATOR = typer.Option(None, metavar="ADDRESS", help="Who is told that a foreword can be written.")
+_FOREWORD_HOURS = typer.Option(None, metavar="N", help="How long there is for it after the release: 48.")
+_WITHOUT = typer.Option(None, "--without-foreword", help="What becomes of it without: send or skip.")
 _PRIVACY_VERSION = typer.Option(None, metavar="TEXT", help="Version of that notice, such as its date.")
 
 
@@ -36,6 +50,11 @@ def add(
     imprint: str = _IMPRINT,
     privacy_url: str = _PRIVACY_URL,
     privacy_version: str = _PRIVACY_VERSION,
+    sender_name: str = _SENDER_NAME,
+    following: Following = _FOLLOWING,
+    coordinator: str = _COORDINATOR,
+    foreword_hours: int = _FOREWORD_HOURS,
+    without_foreword: WithoutForeword = _WITHOUT,
     who: str = AS,
 ) -> None:
     """Make a list."""
@@ -49,6 +68,11 @@ def add(
         privacy_url=privacy_url,
         privacy_version=privacy_version,
         follows=follows,
+        sender_name=sender_name,
+        following=following,
+        coordinator=coordinator,
+        foreword_hours=foreword_hours,
+        without_foreword=without_foreword,
     )
     with open_database() as database, database.write() as session:
         _check_follows(follows)
@@ -70,6 +94,11 @@ def edit(
     imprint: str = _IMPRINT,
     privacy_url: str = _PRIVACY_URL,
     privacy_version: str = _PRIVACY_VERSION,
+    sender_name: str = _SENDER_NAME,
+    following: Following = _FOLLOWING,
+    coordinator: str = _COORDINATOR,
+    foreword_hours: int = _FOREWORD_HOURS,
+    without_foreword: WithoutForeword = _WITHOUT,
     who: str = AS,
 ) -> None:
     """Describe a list anew and print what changed; "" takes something back. The key never changes."""
@@ -83,6 +112,11 @@ def edit(
         privacy_url=privacy_url,
         privacy_version=privacy_version,
         follows=follows,
+        sender_name=sender_name,
+        following=following,
+        coordinator=coordinator,
+        foreword_hours=foreword_hours,
+        without_foreword=without_foreword,
     )
     with open_database() as database, database.write() as session:
         _check_follows(follows)
@@ -117,6 +151,11 @@ def list_(as_json: bool = JSON) -> None:
                 "privacy_url": row.privacy_url,
                 "privacy_version": row.privacy_version,
                 "follows": row.follows,
+                "sender_name": row.sender_name,
+                "following": row.following.value,
+                "coordinator": row.coordinator,
+                "foreword_hours": row.foreword_hours,
+                "without_foreword": row.without_foreword.value,
                 "active": active.get(row.key, 0),
             }
             for row in session.scalars(select(MailingList).order_by(MailingList.key))

@@ -10,7 +10,7 @@ from mailer.database import Database
 from subscribers.chain import Chain, Payload, Record, verify
 from subscribers.lists import BadList, Described, add_list, edit_list
 from subscribers.membership import USUAL, Outcome, history, take_step
-from subscribers.model import MailingList, MembershipState, Visibility
+from subscribers.model import Following, MailingList, MembershipState, Visibility, WithoutForeword
 from subscribers.tasks import claim_succession, finish, tasks
 from tests.subscribers.officers import NOW, PLACES, network, person
 
@@ -126,3 +126,22 @@ def test_a_claim_makes_one_open_task_until_somebody_has_looked(people: Database)
         # said once more, it is to be looked at once more
         claim_succession(session, subscriber=somebody, municipality=PLACES[0], now=NOW)
         assert len(tasks(session)) == 1
+
+
+def test_a_list_says_how_it_follows_and_refuses_what_makes_no_sense(database: Database) -> None:
+    with database.write() as session:
+        add_list(session, "verein", None, Described(title="Vereine"), actor="cli:t", now=NOW)
+        said = Described(
+            following=Following.FOREWORD, coordinator="Koordination@Example.org", foreword_hours=24,
+            without_foreword=WithoutForeword.SKIP, sender_name="Stadt Musterstadt",
+        )  # fmt: skip
+        assert len(edit_list(session, "verein", said, actor="cli:t", now=NOW)) == 5
+        changed = session.get_one(MailingList, "verein")
+        assert (changed.following, changed.coordinator) == (Following.FOREWORD, "koordination@example.org")
+        for wrong, problem in (
+            (Described(foreword_hours=0), "--foreword-hours: expected 1 to 336"),
+            (Described(coordinator="niemand"), "--coordinator"),
+            (Described(sender_name="Stadt\r\nBcc: x"), "sender name of one line"),
+        ):
+            with pytest.raises(BadList, match=problem):
+                edit_list(session, "verein", wrong, actor="cli:t", now=NOW)

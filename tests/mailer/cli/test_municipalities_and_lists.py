@@ -80,6 +80,8 @@ def test_a_list_is_added_and_listed_with_its_people(infomail: Infomail, folder: 
         "visibility": "invitation", "follows": "infomail", "language": "de",
         "reply_to": "ehrenamt@example.org", "controller": "", "imprint": "", "privacy_url": "",
         "privacy_version": "", "active": 0,
+        "sender_name": "", "following": "as-is", "coordinator": "", "foreword_hours": 48,
+        "without_foreword": "send",
     }  # fmt: skip
     assert lists["netzwerk"]["active"] == 2
 

@@ -149,6 +149,8 @@ def test_a_list_is_edited_and_keeps_what_is_not_named(infomail: Infomail) -> Non
         "key": "ort", "title": "Neu", "municipality": BIELEFELD, "visibility": "invitation",
         "follows": "infomail", "language": "en", "reply_to": "", "controller": "Stadt", "imprint": "Stadt",
         "privacy_url": "https://example.org/d", "privacy_version": "1", "active": 0,
+        "sender_name": "", "following": "as-is", "coordinator": "", "foreword_hours": 48,
+        "without_foreword": "send",
     }  # fmt: skip
     assert (
         infomail("lists", "edit", "ort", "--public", "--follows", "").out == "changed: visibility, follows\n"
