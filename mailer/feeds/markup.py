@@ -26,7 +26,9 @@ def looks_like_html(text: str) -> bool:
 
 
 def absolute_url(url: str, base: str) -> str:
-    """`url` resolved against `base` if that gives an http(s) address, else ""."""
+    """`url` resolved against `base` if that gives an http(s) address, else ""; an empty one names nothing."""
+    if not url.strip():
+        return ""
     try:
         joined = urljoin(base, "".join(url.split("\n")).strip()).replace(" ", "%20")
         parts = urlsplit(joined)

@@ -23,8 +23,9 @@ from mailer.feeds.xmltext import Document
 
 
 def read_syndication(document: Document, url: str, known: Collection[str], problems: Problems) -> ParsedFeed:
-    """`url` is where the feed came from: relative links start there unless xml:base says otherwise."""
-    headers = {"content-type": "application/xml; charset=utf-8", "content-location": url}
+    """`url` is where the feed came from: relative links start there, or at the site that RSS names, or at xml:base."""
+    # without content-location: feedparser would resolve GUIDs, too, and a feed that moves would lose its items
+    headers = {"content-type": "application/xml; charset=utf-8"}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns of its own deprecations
@@ -37,7 +38,8 @@ def read_syndication(document: Document, url: str, known: Collection[str], probl
     except Exception as error:  # it raises whatever it happens to run into
         raise NotAFeed(f"unreadable: {type(error).__name__}") from error
     kind = _format(document)
-    base = absolute_url(_text(read.feed, "link"), url) or url
+    site = absolute_url(_text(read.feed, "link"), url)
+    base = (url or site) if kind == "atom" else (site or url)  # RFC 4287 section 4.2.7.1; RSS says nothing
     items = [_item(entry, kind, base, problems) for entry in read.entries]
     title = _plain(read.feed, "title")
     if not title:
@@ -114,11 +116,17 @@ def _date(entry: Any, problems: Problems, *keys: str) -> datetime | None:
 def _link(entry: Any, base: str, problems: Problems) -> str:
     links = dict.get(entry, "links") or ()
     others = [link.get("href", "") for link in links if link.get("rel") == "alternate"]
-    written = [text for text in (_text(entry, "link"), *others) if isinstance(text, str) and text.strip()]
+    own = _text(entry, "link")
+    if dict.get(entry, "guidislink") and own == _text(entry, "id") and not _WEB.match(own):
+        own = ""  # a GUID that is no address and fails to say isPermaLink="false"
+    written = [text for text in (own, *others) if isinstance(text, str) and text.strip()]
     found = next((whole for text in written if (whole := absolute_url(text, base))), "")
     if written and not found:
         problems.note("links that are no web address were dropped")
     return found
+
+
+_WEB = re.compile(r"(?:https?:/)?/", re.I)
 
 
 def _summary(entry: Any, base: str) -> str:
