@@ -47,7 +47,7 @@ def parse(
         case "json":
             return read_json_feed(body, url, known, problems)
         case "calendar":
-            return read_calendar(body, url, known, now or datetime.now(UTC), problems)
+            return read_calendar(body, content_type, url, known, now or datetime.now(UTC), problems)
         case "xml":
             return read_syndication(read_document(body, content_type, problems), url, known, problems)
         case _:

@@ -10,12 +10,13 @@ import io
 import re
 import warnings
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import feedparser
 
 from mailer.feeds.dates import read_date
+from mailer.feeds.deadlines import day_of, deadline_of
 from mailer.feeds.identity import identify
 from mailer.feeds.markup import absolute_links, absolute_url, looks_like_html, plain
 from mailer.feeds.parsed import NotAFeed, ParsedFeed, ParsedItem, Problems
@@ -65,17 +66,19 @@ def _item(entry: Any, kind: str, base: str, problems: Problems) -> ParsedItem:
     updated = _date(entry, problems, "updated")
     if kind != "atom":  # dc:date, which is all that RSS 1.0 has
         published = published or updated
+    summary = _summary(entry, base)
     return ParsedItem(
         identity=_text(entry, "id"),
         title=title,
         url=_link(entry, base, problems),
-        summary=_summary(entry, base),
+        summary=summary,
         published=published,
         updated=updated,
         starts=_date(entry, problems, *(f"{prefix}_{name}" for prefix in _EVENT for name in _STARTS)),
         ends=_date(entry, problems, *(f"{prefix}_{name}" for prefix in _EVENT for name in _ENDS)),
         location=plain(_first(entry, *(f"{prefix}_location" for prefix in _EVENT)), markup=False),
         categories=_categories(entry),
+        deadline=_deadline(entry, problems) or deadline_of(title, " ".join((summary, *_contents(entry)))),
     )
 
 
@@ -111,6 +114,22 @@ def _date(entry: Any, problems: Problems, *keys: str) -> datetime | None:
     if written and instant is None:
         problems.note(f"unreadable date: {' '.join(written[:40].split())!r}")
     return instant
+
+
+def _deadline(entry: Any, problems: Problems) -> date | None:
+    """What an element made for it says, whatever its namespace; feedparser puts the prefix before a _."""
+    written = _first(entry, *(key for key in entry if key.rpartition("_")[2] in _DEADLINE))
+    day = day_of(written)
+    if written and day is None:
+        problems.note(f"unreadable deadline: {' '.join(written[:40].split())!r}")
+    return day
+
+
+_DEADLINE = ("deadline", "frist", "applicationdeadline")
+
+
+def _contents(entry: Any) -> list[str]:
+    return [str(content.get("value") or "") for content in dict.get(entry, "content") or ()]
 
 
 def _link(entry: Any, base: str, problems: Problems) -> str:
