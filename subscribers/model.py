@@ -65,6 +65,20 @@ class Visibility(enum.StrEnum):
     INVITATION = "invitation"
 
 
+class Following(enum.StrEnum):
+    """How a municipal list follows a newsletter."""
+
+    AS_IS = "as-is"
+    FOREWORD = "foreword"
+
+
+class WithoutForeword(enum.StrEnum):
+    """What becomes of an issue whose foreword nobody wrote in time."""
+
+    SEND = "send"
+    SKIP = "skip"
+
+
 class MailingList(Base):
     """Whom a newsletter reaches: of the network (no municipality) or of one municipality."""
 
@@ -82,8 +96,18 @@ class MailingList(Base):
     privacy_url: Mapped[str] = mapped_column(Text, default="")
     #: version of the privacy notice that readers of this list are shown; "" means the operator's
     privacy_version: Mapped[str] = mapped_column(Text, default="")
+    #: name that mails come from; "" means the operator's
+    sender_name: Mapped[str] = mapped_column(Text, default="")
     #: key of the newsletter in the schedule that this list follows, or ""
     follows: Mapped[str] = mapped_column(Text, default="")
+    #: how: as it is, or with a foreword and entries of its own
+    following: Mapped[Following] = mapped_column(one_of(Following), default=Following.AS_IS)
+    #: who writes the foreword, how many hours after the release there are for it, and what if she does not
+    coordinator: Mapped[str] = mapped_column(Text, default="")
+    foreword_hours: Mapped[int] = mapped_column(default=48)
+    without_foreword: Mapped[WithoutForeword] = mapped_column(
+        one_of(WithoutForeword), default=WithoutForeword.SEND
+    )
     created_at: Mapped[datetime] = mapped_column(Utc)
 
 
@@ -266,6 +290,18 @@ class RequestKind(enum.StrEnum):
     INVITE = "invite"
     #: to be asked whether an office is still right
     STILL_RIGHT = "still-right"
+    #: sent something in, and must confirm her address
+    CONTRIBUTE = "contribute"
+    #: is to hear what became of what she sent in
+    CONTRIBUTION_USED = "contribution-used"
+    CONTRIBUTION_REFUSED = "contribution-refused"
+    #: staff: a draft is ready, a release is missing still, its time has come, somebody released alone
+    DRAFT_READY = "draft-ready"
+    REMINDER = "reminder"
+    OVERDUE = "overdue"
+    EMERGENCY = "emergency"
+    #: a coordinator may write her foreword
+    FOREWORD = "foreword"
 
 
 class RequestState(enum.StrEnum):

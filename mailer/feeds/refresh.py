@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from mailer import schedule
 from mailer.database import Database
 from mailer.feeds.fetch import Fetched, FetchProblem, NotModified, Policy, fetch
-from mailer.feeds.model import Feed, FeedState, Item
+from mailer.feeds.model import Feed, FeedOrigin, FeedState, Item
 from mailer.feeds.parse import NotAFeed, ParsedFeed, ParsedItem, parse
 from mailer.render.sanitize import clean_html
 
@@ -57,14 +57,15 @@ def upsert_feeds(session: Session, feeds: Iterable[schedule.Feed]) -> None:
         feed.url = planned.url
         feed.title = planned.title or feed.title or ""
         feed.every = int(planned.every.total_seconds())
-        feed.municipality = planned.municipality
+        feed.municipality, feed.places = planned.municipality, list(planned.places)
         feed.internal, feed.allow_private, feed.active = planned.internal, planned.allow_private, True
-    session.execute(update(Feed).where(Feed.key.in_(known)).values(active=False))
+    gone = [key for key, feed in known.items() if feed.origin is FeedOrigin.PLAN]
+    session.execute(update(Feed).where(Feed.key.in_(gone)).values(active=False))
 
 
 def due_feeds(session: Session, now: datetime | None) -> list[Feed]:
     """The active feeds to be fetched now; all of them where `now` is None."""
-    query = select(Feed).where(Feed.active)
+    query = select(Feed).where(Feed.active, Feed.url != "")
     if now is not None:
         query = query.where(or_(Feed.next_at.is_(None), Feed.next_at <= now))
     return list(session.scalars(query.order_by(Feed.key)))
@@ -184,7 +185,7 @@ def _upsert_items(
         item.published, item.updated = parsed.published, parsed.updated
         item.starts, item.ends, item.location = parsed.starts, parsed.ends, parsed.location
         item.categories = list(parsed.categories)
-        item.places = [feed.municipality] if feed.municipality else []
+        item.places, item.municipality, item.internal = list(feed.places), feed.municipality, feed.internal
         item.fetched_at = now
     return Refreshed(feed.key, new=new, changed=changed)
 

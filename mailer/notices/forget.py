@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, not_, select, update
+from sqlalchemy import ColumnElement, and_, exists, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from mailer.notices.model import Notice
@@ -17,9 +17,7 @@ _PROOF = Notice.answered_at.is_not(None)
 
 def held(session: Session, whom: Whom) -> list[dict[str, Any]]:
     """The mails that went to a person alone, in the words of the export."""
-    if whom.person is None:
-        return []
-    rows = session.scalars(select(Notice).where(Notice.subscriber_id == whom.person.id).order_by(Notice.id))
+    rows = session.scalars(select(Notice).where(_to([whom])).order_by(Notice.id))
     return [
         {
             "kind": row.kind,
@@ -34,11 +32,10 @@ def held(session: Session, whom: Whom) -> list[dict[str, Any]]:
 
 def forget(session: Session, people: Sequence[Whom]) -> int:
     """Erase the mails to these people; how many it was."""
-    ids = [each.person.id for each in people if each.person]
     emptied = session.execute(
         update(Notice)
-        .where(Notice.subscriber_id.in_(ids))
-        .values(message=b"", subject="", subscriber_id=None)
+        .where(_to(people))
+        .values(message=b"", subject="", subscriber_id=None, address="")
         .returning(Notice.id)
         .execution_options(synchronize_session=False)
     )
@@ -67,6 +64,11 @@ def empty_named(session: Session, handles: Sequence[int]) -> int:
 def may_be_confirmed(since: datetime) -> ColumnElement[bool]:
     """Whether a request was answered by a confirmation mail that came after then, so its link still works."""
     return exists().where(Notice.request_id == Request.id, Notice.created_at >= since)
+
+
+def _to(people: Sequence[Whom]) -> ColumnElement[bool]:
+    ids = [each.person.id for each in people if each.person]
+    return or_(Notice.subscriber_id.in_(ids), Notice.address.in_([each.address for each in people]))
 
 
 def _empty(session: Session, which: Any) -> int:

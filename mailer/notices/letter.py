@@ -12,6 +12,7 @@ from mailer.render.letterhead import Letterhead
 from mailer.render.message import encode, header_value, text_only
 from mailer.render.mjml import compile_mjml
 from mailer.render.template import environment
+from subscribers.base import new_handle
 from subscribers.model import Format, MailingList, Request, Subscriber
 from subscribers.salutation import salutation
 from subscribers.tokens import Keys, Purpose, sign
@@ -41,7 +42,7 @@ def greeting(subscriber: Subscriber) -> str:
 def letter(
     desk: Desk,
     request: Request,
-    subscriber: Subscriber,
+    to: Subscriber | str,
     mailing_list: MailingList,
     handle: int,
     now: datetime,
@@ -52,10 +53,13 @@ def letter(
 ) -> Notice:
     """The notice that answers `request`, from the templates of its kind filled with `context`.
 
-    `handle` is that of the notice to be, which the links in `context` name already. With
-    `unsubscribe` the mail can be left from as a bulk mail can (RFC 8058).
+    It goes `to` a subscriber, or to the address of somebody who need not be one. `handle` is that
+    of the notice to be, which the links in `context` name already. With `unsubscribe` the mail can
+    be left from as a bulk mail can (RFC 8058).
     """
     letterhead = desk.letterhead
+    subscriber = None if isinstance(to, str) else to
+    recipient = subscriber.handle if subscriber else new_handle()
     env = environment(letterhead.mail_templates, language, zone=desk.zone)
     context |= {
         "network": letterhead.network,
@@ -68,7 +72,7 @@ def letter(
         return env.get_template(f"{request.kind.value}/{name}").render(context)
 
     subject = fill("subject.txt").strip()
-    message_id = sign(desk.signing, Purpose.MESSAGE_ID, handle, subscriber.handle)
+    message_id = sign(desk.signing, Purpose.MESSAGE_ID, handle, recipient)
     message = encode(
         headers=[
             ("From", str(Address(letterhead.imprint.name, addr_spec=letterhead.address))),
@@ -77,10 +81,10 @@ def letter(
             ("Content-Language", language),
         ],
         lines=[
-            b"To: " + header_value(subscriber.address),
+            b"To: " + header_value(to if isinstance(to, str) else to.address),
             f"Date: {format_datetime(now)}".encode(),
             f"Message-ID: <{message_id}@{letterhead.message_id_domain}>".encode(),
-            *(_unsubscribing(desk, handle, subscriber) if unsubscribe else ()),
+            *(_unsubscribing(desk, handle, recipient) if unsubscribe else ()),
             # RFC 3834: nobody's absence note shall answer this
             b"Auto-Submitted: auto-generated",
             b"X-Auto-Response-Suppress: All",
@@ -95,16 +99,18 @@ def letter(
         kind=request.kind.value,
         list_key=mailing_list.key,
         request_id=request.id,
-        subscriber_id=subscriber.id,
+        subscriber_id=subscriber.id if subscriber else None,
+        address=to if isinstance(to, str) else "",
+        address_handle=None if subscriber else recipient,
         key_id=desk.signing.primary_id,
         subject=subject,
-        message=text_only(message) if subscriber.format is Format.TEXT else message,
+        message=text_only(message) if subscriber and subscriber.format is Format.TEXT else message,
         created_at=now,
     )
 
 
-def _unsubscribing(desk: Desk, handle: int, subscriber: Subscriber) -> list[bytes]:
-    token = sign(desk.signing, Purpose.UNSUBSCRIBE, handle, subscriber.handle)
+def _unsubscribing(desk: Desk, handle: int, recipient: int) -> list[bytes]:
+    token = sign(desk.signing, Purpose.UNSUBSCRIBE, handle, recipient)
     https, mailto = (
         desk.letterhead.links.unsubscribe(token),
         desk.letterhead.return_path.unsubscribe_mailto(token),

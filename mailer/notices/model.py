@@ -10,10 +10,14 @@ from subscribers.model import MailingList, Request, Subscriber
 
 
 class Notice(Base):
-    """A mail to one person, written once from a request and kept as it was sent."""
+    """A mail to one person, written once from a request and kept as it was sent.
+
+    Staff, coordinators and senders of contributions need not be subscribers: then `address` says
+    where it goes.
+    """
 
     __tablename__ = "notices"
-    __table_args__ = (Index(None, "subscriber_id", "kind"),)
+    __table_args__ = (Index(None, "subscriber_id", "kind"), Index(None, "address"))
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     handle: Mapped[int] = mapped_column(Handle, unique=True, default=new_handle)
@@ -21,6 +25,10 @@ class Notice(Base):
     list_key: Mapped[str] = mapped_column(ForeignKey(MailingList.key))
     request_id: Mapped[int | None] = mapped_column(ForeignKey(Request.id, ondelete="SET NULL"), unique=True)
     subscriber_id: Mapped[int | None] = mapped_column(ForeignKey(Subscriber.id, ondelete="SET NULL"))
+    #: of somebody who is no subscriber; "" for a subscriber, and once it is forgotten
+    address: Mapped[str] = mapped_column(Text, default="")
+    #: names her in tokens, as a subscriber's own handle does
+    address_handle: Mapped[int | None] = mapped_column(Handle)
     #: which secret key signed the tokens inside
     key_id: Mapped[int]
     subject: Mapped[str] = mapped_column(Text)

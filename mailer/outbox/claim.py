@@ -211,7 +211,8 @@ def _with_person(ids: Iterable[int], today: date) -> Select[*tuple[Any, ...]]:
 
 
 def _barred(row: Any) -> str:
-    if row.subscriber_id is None:
+    # who is erased has no address either; a notice may go to somebody who never was a subscriber
+    if not row.address or (row.subscriber_id is None and row.notice_id is None):
         return "erased"
     if row.notice_id is not None:
         return "suppressed" if row.barred else ""
@@ -243,10 +244,10 @@ def _claimed(row: Any) -> Claimed:
         subscriber=row.subscriber_handle,
         key_id=row.key_id,
         address=row.address,
-        form=row.form,
-        title=row.title,
-        given=row.given,
-        family=row.family,
-        language=row.language,
+        form=row.form or FormOfAddress.NEUTRAL,
+        title=row.title or "",
+        given=row.given or "",
+        family=row.family or "",
+        language=row.language or "",
         text_only=row.format is Format.TEXT,
     )

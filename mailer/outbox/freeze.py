@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, delete, exists, func, insert, literal, select
+from sqlalchemy import ColumnElement, String, and_, delete, exists, func, insert, literal, or_, select
 from sqlalchemy.orm import Session
 
 from mailer.issues.model import Issue
@@ -78,12 +78,17 @@ def queue_notices(session: Session) -> int:
                 "relay", "last_reply",
             ],
             select(
-                Notice.id, Notice.list_key, Subscriber.id, Subscriber.handle, Subscriber.address,
-                Subscriber.domain, _text(""), literal(int(Priority.NOTICE)), _text(DeliveryState.PENDING),
+                Notice.id, Notice.list_key, Subscriber.id,
+                func.coalesce(Subscriber.handle, Notice.address_handle),
+                func.coalesce(Subscriber.address, Notice.address), func.coalesce(Subscriber.domain, ""),
+                _text(""), literal(int(Priority.NOTICE)), _text(DeliveryState.PENDING),
                 _text(""), _text(Returned.NONE), literal(0), _text(""), _text(""), _text(""),
             )
-            .join(Subscriber, Subscriber.id == Notice.subscriber_id)
-            .where(~exists().where(Delivery.notice_id == Notice.id)),
+            .outerjoin(Subscriber, Subscriber.id == Notice.subscriber_id)
+            .where(
+                or_(Subscriber.id.is_not(None), Notice.address != ""),
+                ~exists().where(Delivery.notice_id == Notice.id),
+            ),
             include_defaults=False,
         ),
         execution_options=_COUNTED,

@@ -1,12 +1,31 @@
-"""Edition, and which part of an audience gets which."""
+"""Edition, what it was rendered with, and which part of an audience gets which."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, LargeBinary, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mailer.issues.model import Issue
 from subscribers.base import Base, RowId, Utc
+
+
+class Stationery(Base):
+    """What editions are rendered with beside their entries: template files, letterhead, versions.
+
+    Kept, so that an old edition can be rendered again and compared, whatever was changed since.
+    """
+
+    __tablename__ = "stationery"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    #: SHA-256 in hex of the rest
+    digest: Mapped[str] = mapped_column(Text, unique=True)
+    #: name of each template file -> its source
+    templates: Mapped[dict[str, str]] = mapped_column(JSON)
+    letterhead: Mapped[dict[str, Any]] = mapped_column(JSON)
+    #: of Infomail and of the packages that render
+    versions: Mapped[dict[str, str]] = mapped_column(JSON)
 
 
 class Edition(Base):
@@ -29,6 +48,10 @@ class Edition(Base):
     html: Mapped[str] = mapped_column(Text)
     text: Mapped[str] = mapped_column(Text)
     message: Mapped[bytes] = mapped_column(LargeBinary)
+    #: None for editions that are older than this record
+    stationery_id: Mapped[int | None] = mapped_column(ForeignKey(Stationery.id))
+    #: what of the list, the place and the sending decided it, as JSON
+    setting: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     created_at: Mapped[datetime] = mapped_column(Utc)
 
 

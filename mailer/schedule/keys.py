@@ -20,12 +20,15 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "too_few",
         "template",
         "zone",
+        "emergency_release",
         "section",
     ),
     "too_few": ("below", "then"),
     "section": (
         "title",
         "feeds",
+        "contributions",
+        "municipal",
         "order",
         "within",
         "max",
@@ -37,5 +40,5 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     ),
     "only_if": ("months", "weeks"),
     "match": ("category", "words", "places"),
-    "feed": ("url", "every", "municipality", "internal", "allow_private", "title"),
+    "feed": ("url", "every", "municipality", "places", "internal", "allow_private", "title"),
 }

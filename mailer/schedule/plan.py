@@ -16,6 +16,7 @@ from mailer.schedule.rules import Rule, week_of_month
 Release = Literal["required", "none"]
 Order = Literal["newest", "event", "deadline"]
 Then = Literal["skip", "postpone", "send"]
+Contributed = Literal["practice", "event", "help-wanted", "help-offered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Newsletter:
     template: str
     zone: ZoneInfo
     deputies: tuple[str, ...]
+    emergency_release: bool
     sections: tuple["Section", ...]
 
 
@@ -57,10 +59,16 @@ class TooFew:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a newsletter; `within` and `max_age` are None where there is no limit."""
+    """A part of a newsletter; `within` and `max_age` are None where there is no limit.
+
+    It takes from `feeds`, from what municipalities sent in (`contributions`: the kinds), and with
+    `municipal` from all feeds that belong to a municipality.
+    """
 
     title: str
     feeds: tuple[str, ...]
+    contributions: tuple["Contributed", ...]
+    municipal: bool
     order: Order
     within: timedelta | None
     max: int
@@ -104,12 +112,16 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A source. `municipality` is the AGS or letter key of the body that owns it; `title` may be empty."""
+    """A source. `municipality` is the AGS or letter key of the body that owns it; `title` may be empty.
+
+    `places` are AGS prefixes of those its items are for, () for everybody.
+    """
 
     key: str
     url: str
     every: timedelta
     municipality: str | None
+    places: tuple[str, ...]
     internal: bool
     allow_private: bool
     title: str

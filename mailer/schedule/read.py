@@ -19,6 +19,7 @@ from mailer.schedule.fields import Notes, Table, nearest, shown
 from mailer.schedule.keys import KEYS
 from mailer.schedule.nosend import CUSTOMS, NoSend, OnNoSendDay, parse_extra
 from mailer.schedule.plan import (
+    Contributed,
     Feed,
     Match,
     Newsletter,
@@ -49,6 +50,7 @@ _ON_NO_SEND_DAY: Shape[OnNoSendDay] = shapes.choice(
 )
 _THEN: Shape[Then] = shapes.choice("skip", "postpone", "send")
 _ORDER: Shape[Order] = shapes.choice("newest", "event", "deadline")
+_CONTRIBUTED: Shape[Contributed] = shapes.choice("practice", "event", "help-wanted", "help-offered")
 _SPAN = shapes.duration(least="1h", most="520w")
 _NEVER = Rule("", "0", "0", "*", "*", "*")  # stands in for a rule that could not be read
 
@@ -160,6 +162,7 @@ def _newsletter(key: str, table: Table, timezone: ZoneInfo, feeds: Mapping[str, 
         template=table.take("template", shapes.KEY, "issue"),
         zone=table.take("zone", shapes.ZONE, timezone),
         deputies=table.take_all("deputies", shapes.ADDRESS),
+        emergency_release=table.take("emergency_release", shapes.FLAG, False),
         sections=sections,
     )
 
@@ -180,9 +183,15 @@ def _section(table: Table, feeds: Mapping[str, Feed]) -> Section:
     least = table.take("min", shapes.number(least=1, most=1000), 1)
     if least > most:
         table.note(f"expected at most max, which is {most}, got {least}", "min")
+    contributions = table.take_all("contributions", _CONTRIBUTED)
+    municipal = table.take("municipal", shapes.FLAG, False)
+    if not (contributions or municipal or "feeds" in table):
+        table.note("expected feeds, contributions or municipal, where its items come from")
     return Section(
         title=table.need("title", shapes.LINE, ""),
-        feeds=_feeds_of(table, feeds),
+        feeds=_feeds_of(table, feeds) if "feeds" in table else (),
+        contributions=contributions,
+        municipal=municipal,
         order=order,
         within=table.take("within", _SPAN, None),
         max=most,
@@ -232,11 +241,16 @@ def _match(table: Table) -> Match | None:
 
 
 def _feed(key: str, table: Table) -> Feed:
+    municipality = table.take("municipality", shapes.MUNICIPALITY, None)
+    places = table.take_all("places", shapes.PLACE)
+    if "places" not in table and municipality is not None and municipality[0].isdigit():
+        places = (municipality,)
     return Feed(
         key=key,
         url=table.need("url", shapes.URL, ""),
         every=table.take("every", shapes.duration(least="5m"), timedelta(hours=1)),
-        municipality=table.take("municipality", shapes.MUNICIPALITY, None),
+        municipality=municipality,
+        places=places,
         internal=table.take("internal", shapes.FLAG, False),
         allow_private=table.take("allow_private", shapes.FLAG, False),
         title=table.take("title", shapes.LINE, ""),

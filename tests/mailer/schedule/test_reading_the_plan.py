@@ -58,11 +58,13 @@ def test_a_plan_is_read_with_its_defaults() -> None:
         url="https://www.example.org/praxis.xml",
         every=timedelta(hours=1),
         municipality=None,
+        places=(),
         internal=False,
         allow_private=False,
         title="",
     )
-    assert plan.feeds["termine"].municipality == "05711000"
+    # what a municipality says is for itself unless the plan says otherwise
+    assert (plan.feeds["termine"].municipality, plan.feeds["termine"].places) == ("05711000", ("05711000",))
     newsletter = plan.newsletters["infomail"]
     assert (newsletter.key, newsletter.list, newsletter.rule.text) == (
         "infomail",
@@ -76,10 +78,13 @@ def test_a_plan_is_read_with_its_defaults() -> None:
     )
     assert (newsletter.release, newsletter.on_no_send_day) == ("required", "next-working-day")
     assert (newsletter.template, newsletter.zone, newsletter.deputies) == ("issue", plan.timezone, ())
+    assert not newsletter.emergency_release
     assert newsletter.too_few == TooFew(3, "skip")
     assert newsletter.sections[0] == Section(
         title="Praxis",
         feeds=("praxis",),
+        contributions=(),
+        municipal=False,
         order="newest",
         within=None,
         max=8,
@@ -209,7 +214,7 @@ EXTRA = (
             'draft = "5d"',
             "xyz = 1",
             f"8: {INFOMAIL}.xyz: unknown key, expected one of title, list, send, cron, draft, release, late,"
-            " remind, notify, deputies, on_no_send_day, too_few, template, zone, section",
+            " remind, notify, deputies, on_no_send_day, too_few, template, zone, emergency_release, section",
         ),
         (
             '["redaktion@example.org"]',
@@ -247,7 +252,7 @@ EXTRA = (
         (
             'feeds = ["praxis"]',
             "",
-            f"12: {INFOMAIL}.section[1].feeds: expected at least one of the keys of [feed.KEY] tables",
+            f"12: {INFOMAIL}.section[1]: expected feeds, contributions or municipal, where its items come from",
         ),
         (
             "max = 10",
