@@ -1,4 +1,4 @@
-"""iCalendar (RFC 5545): events, with repeating ones as the dates they have in the coming year; tasks' deadlines."""
+"""iCalendar (RFC 5545): events, repeating ones as the dates of the coming year, and tasks with a deadline."""
 
 import html
 import re
@@ -39,7 +39,9 @@ def read_calendar(
             for part in parts:
                 _drop_broken(part, problems)
             items = _items(parts, url, now, problems)
-        title = next((plain(str(c["X-WR-CALNAME"]), markup=False) for c in calendars if "X-WR-CALNAME" in c), "")
+        title = next(
+            (plain(str(c["X-WR-CALNAME"]), markup=False) for c in calendars if "X-WR-CALNAME" in c), ""
+        )
     except Exception as error:  # both libraries raise whatever they run into
         raise NotAFeed(f"a calendar that cannot be read: {type(error).__name__}") from error
     if not calendars:
@@ -172,7 +174,9 @@ def _event(event: Any, url: str) -> ParsedItem:
     identity = _uid(event)
     first = event["DTSTART"].dt
     starts = _instant(first)
-    if identity and event.get("RECURRENCE-ID") is not None:  # each date of a series has the one it was planned for
+    if (
+        identity and event.get("RECURRENCE-ID") is not None
+    ):  # each date of a series has the one it was planned for
         identity += f"#{_instant(event['RECURRENCE-ID'].dt):%Y%m%dT%H%M%SZ}"
     title, summary = _texts(event)
     if str(event.get("STATUS", "")).upper() == "CANCELLED" and not _CALLED_OFF.search(title):

@@ -44,8 +44,8 @@ _THINGS = (
 ).replace(" ", "|")
 #: how a deadline is announced; what follows a thing to hand in may stand up to 60 characters before "bis"
 _STATED = re.compile(
-    rf"\b(?:(?:{_WHAT})(?:frist(?:ende)?|schluss|ende|termin)|frist(?:ende)?|deadline|bis spätestens|spätestens bis"
-    rf"|(?:{_THINGS})\b[^.:;!?\d]{{0,60}}?\bbis)\b",
+    rf"\b(?:(?:{_WHAT})(?:frist(?:ende)?|schluss|ende|termin)|frist(?:ende)?|deadline"
+    rf"|bis spätestens|spätestens bis|(?:{_THINGS})\b[^.:;!?\d]{{0,60}}?\bbis)\b",
     re.I,
 )
 _BETWEEN = re.compile(
@@ -53,10 +53,13 @@ _BETWEEN = re.compile(
     r"|(?:mo|di|mi|do|fr|sa|so)[a-z]{0,9}\.?)\)?[.,:]?){0,8}\s?",
     re.I,
 )
-_DAY = r"\d{1,2}\.\s?(?:\d{1,2}\.\s?(?:\d{4}|\d{2})(?![\d.:]\d)|[^\W\d_]{3,9}\.?\s\d{4})\b|\d{4}-\d{2}-\d{2}\b"
+_DAY = (
+    r"\d{1,2}\.\s?(?:\d{1,2}\.\s?(?:\d{4}|\d{2})(?![\d.:]\d)|[^\W\d_]{3,9}\.?\s\d{4})\b|\d{4}-\d{2}-\d{2}\b"
+)
 _DATE = re.compile(rf"(?P<last>{_DAY})")
 _RANGE = re.compile(
-    rf"(?:vom? )?(?:{_DAY}|\d{{1,2}}\.(?:\s?\d{{1,2}}\.|\s[^\W\d_]{{3,9}})?)\s?(?:bis(?: zum)?|-|–)\s?(?P<last>{_DAY})",
+    rf"(?:vom? )?(?:{_DAY}|\d{{1,2}}\.(?:\s?\d{{1,2}}\.|\s[^\W\d_]{{3,9}})?)\s?"
+    rf"(?:bis(?: zum)?|-|–)\s?(?P<last>{_DAY})",
     re.I,
 )
 _YEARLESS = re.compile(r"\d{1,2}\.\s?(?:\d{1,2}\.|[^\W\d_]{3,9})")

@@ -24,8 +24,8 @@ from mailer.feeds.xmltext import Document
 
 
 def read_syndication(document: Document, url: str, known: Collection[str], problems: Problems) -> ParsedFeed:
-    """`url` is where the feed came from: relative links start there, or at the site that RSS names, or at xml:base."""
-    # without content-location: feedparser would resolve GUIDs, too, and a feed that moves would lose its items
+    """`url` is where the feed came from: relative links start there, at the site of RSS, or at xml:base."""
+    # no content-location: feedparser would resolve GUIDs, too, and a feed that moves would lose its items
     headers = {"content-type": "application/xml; charset=utf-8"}
     try:
         with warnings.catch_warnings():
