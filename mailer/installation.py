@@ -55,7 +55,7 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
     letterhead = _letterhead(settings)
     with open_database(settings) as database:
         yield Installation(
-            settings, database, plan, letterhead, signing, suppression, _fetch_policy(settings)
+            settings, database, plan, letterhead, signing, suppression, fetch_policy(settings)
         )
 
 
@@ -241,5 +241,6 @@ def _letterhead(settings: Settings) -> Letterhead:
     )
 
 
-def _fetch_policy(settings: Settings) -> Policy:
+def fetch_policy(settings: Settings) -> Policy:
+    """How documents of others are fetched."""
     return Policy(proxy=settings.http_proxy or None, ca_bundle=settings.ca_bundle)
