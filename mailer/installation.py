@@ -54,9 +54,7 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
     suppression = suppression_key(settings)
     letterhead = _letterhead(settings)
     with open_database(settings) as database:
-        yield Installation(
-            settings, database, plan, letterhead, signing, suppression, fetch_policy(settings)
-        )
+        yield Installation(settings, database, plan, letterhead, signing, suppression, fetch_policy(settings))
 
 
 @contextmanager

@@ -1,10 +1,8 @@
 """`infomail feeds`."""
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import typer
 
@@ -139,20 +137,13 @@ def discover(
 
 
 async def _discovered(url: str, allow_private: bool) -> tuple[Candidate, ...]:
-    from mailer.feeds.fetch import Fetched, FetchProblem, fetch
+    from mailer.feeds.fetch import Fetched, FetchProblem, admitting, fetch
     from mailer.installation import fetch_policy
 
     policy = fetch_policy(read_settings())
     try:
-        if allow_private:
-            named = urlsplit(url)
-            policy = replace(
-                policy,
-                allow_private=policy.allow_private | {named.hostname or ""},
-                allowed_ports=policy.allowed_ports | {named.port or 443},
-            )
-        answer = await fetch(url, policy=policy)
-    except (FetchProblem, ValueError) as problem:
+        answer = await fetch(url, policy=admitting(policy, url) if allow_private else policy)
+    except FetchProblem as problem:
         raise Refused(f"{url}: {problem}") from None
     assert isinstance(answer, Fetched)  # no condition was set
     try:

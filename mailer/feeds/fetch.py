@@ -15,10 +15,11 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -38,6 +39,20 @@ class Policy:
     proxy: str | None = None  # http://[user:password@]host:port
     ca_bundle: Path | None = None  # PEM; trusted beside the system's authorities, never instead
     user_agent: str = "Infomail"
+
+
+def admitting(policy: Policy, url: str) -> Policy:
+    """The policy, and the host and port of `url` are allowed though they lie inside. Raises FetchProblem."""
+    try:
+        at = urlsplit(url)
+        host, port = at.hostname or "", at.port or 443
+    except ValueError:
+        raise FetchProblem(Kind.REFUSED, "not a web address") from None
+    return replace(
+        policy,
+        allow_private=policy.allow_private | {host},
+        allowed_ports=policy.allowed_ports | {port},
+    )
 
 
 class Kind(StrEnum):

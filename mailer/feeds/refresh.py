@@ -9,9 +9,8 @@ import asyncio
 import ssl
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
@@ -20,7 +19,7 @@ from mailer import schedule
 from mailer.database import Database
 from mailer.feeds.charset import decode
 from mailer.feeds.discover import announced, asks_to_log_in
-from mailer.feeds.fetch import Fetched, FetchProblem, NotModified, Policy, fetch, trusted
+from mailer.feeds.fetch import Fetched, FetchProblem, NotModified, Policy, admitting, fetch, trusted
 from mailer.feeds.held import held_line
 from mailer.feeds.hosts import Turns, host_of, rests_until
 from mailer.feeds.model import Feed, FeedOrigin, FeedState, Item
@@ -116,15 +115,9 @@ class _Round:
             return await self._at_desk(_take_in, feed, answer, self.now())
 
     async def _fetch(self, feed: Feed) -> Fetched | NotModified:
-        address = urlsplit(feed.url)
         policy = self.policy
-        if feed.allow_private and address.hostname:
-            # the operator named this host and port in the plan; a redirect elsewhere stays refused
-            policy = replace(
-                policy,
-                allow_private=policy.allow_private | {address.hostname},
-                allowed_ports=policy.allowed_ports | {address.port or 443},
-            )
+        if feed.allow_private:  # the operator named this host and port; a redirect elsewhere stays refused
+            policy = admitting(policy, feed.url)
         return await fetch(
             feed.url,
             policy=policy,

@@ -88,7 +88,13 @@ def test_compressed_bodies_arrive_whole(web_server: Any, head: Any, encoding: st
 
 @pytest.mark.parametrize(
     ("encoding", "packed"),
-    [("gzip", gzip.compress(FEED)[:-9]), ("gzip", b"no gzip at all"), ("br", FEED), ("br", brotli.compress(FEED)[:-4]), ("gzip, gzip", FEED)],
+    [
+        ("gzip", gzip.compress(FEED)[:-9]),
+        ("gzip", b"no gzip at all"),
+        ("br", FEED),
+        ("br", brotli.compress(FEED)[:-4]),
+        ("gzip, gzip", FEED),
+    ],
 )
 def test_broken_or_strange_compression_is_said(
     web_server: Any, head: Any, encoding: str, packed: bytes
