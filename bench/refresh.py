@@ -9,7 +9,6 @@ Exit code 1 if all at once is not at least three times as fast, or takes more th
 
 import argparse
 import asyncio
-import os
 import resource
 import subprocess
 import sys
@@ -37,11 +36,11 @@ def main() -> int:
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
-        return asyncio.run(_serve(arguments.items, arguments.delay / 1000))
+        return asyncio.run(_serve(arguments.feeds, arguments.items, arguments.delay / 1000))
+    same = [f"--{name}={getattr(arguments, name)}" for name in ("feeds", "items", "delay")]
     server = subprocess.Popen(
-        [sys.executable, __file__, "--serve", f"--items={arguments.items}", f"--delay={arguments.delay}"],
-        stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, env=os.environ,
-    )  # fmt: skip
+        [sys.executable, __file__, "--serve", *same], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
+    )
     assert server.stdout is not None
     try:
         port = int(server.stdout.readline())
@@ -93,6 +92,10 @@ def _filled(file: Path, port: int, number: int) -> Database:
     return database
 
 
+def _host(n: int) -> str:
+    return f"127.0.{1 + n // 250}.{1 + n % 250}"
+
+
 def _feeds(database: Database) -> list[Feed]:
     with database.read() as session:
         return due_feeds(session, None)
@@ -104,8 +107,8 @@ def _timed(database: Database, feeds: list[Feed]) -> tuple[float, list[Refreshed
     return time.perf_counter() - began, done
 
 
-async def _serve(items: int, delay: float) -> int:
-    """Every address of 127/8 on one port; says which, and ends with its parent."""
+async def _serve(feeds: int, items: int, delay: float) -> int:
+    """Many addresses and one port; says which, and ends with its parent."""
     bodies = {"/feed": _feed(0, items), "/more": _feed(1, items)}
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -122,8 +125,11 @@ async def _serve(items: int, delay: float) -> int:
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(answer, "0.0.0.0", 0, backlog=1000)  # noqa: S104  each feed has its own loopback address
-    print(server.sockets[0].getsockname()[1], flush=True)
+    first = await asyncio.start_server(answer, _host(0), 0, backlog=100)
+    port = first.sockets[0].getsockname()[1]
+    others = [_host(n) for n in range(1, feeds)]
+    _rest = await asyncio.start_server(answer, others, port) if others else None
+    print(port, flush=True)
     await asyncio.to_thread(sys.stdin.read)
     return 0
 

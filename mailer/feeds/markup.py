@@ -13,11 +13,18 @@ def plain(text: str, *, markup: bool) -> str:
     text = text[:_LONGEST_TITLE]
     for once_more in (markup, False):  # escaped twice is common, and never meant
         if once_more or looks_like_html(text):
-            reader = _Text()
-            reader.feed(text)
-            reader.close()
-            text = "".join(reader.pieces)
+            text = _shown(text)
     return " ".join(text.split())
+
+
+def _shown(markup: str) -> str:
+    reader = _Text()
+    try:
+        reader.feed(markup)
+        reader.close()
+    except AssertionError:  # html.parser's answer to a marked section (<![...) of a kind it does not know
+        return html.unescape(re.sub(r"<[^<>]*>", " ", markup))
+    return "".join(reader.pieces)
 
 
 def looks_like_html(text: str) -> bool:

@@ -296,6 +296,11 @@ def test_relative_links_of_rss_start_at_the_site_it_names() -> None:
     assert entry.url == "https://www.musterstadt.example/news/7"
 
 
+def test_a_title_with_a_marked_section_of_no_known_kind_is_read() -> None:
+    (entry,) = parse(rss(item(title="&lt;b&gt;Fest&lt;/b&gt; &lt;![WAS[mit]] Musik", guid="1"))).items
+    assert entry.title.startswith("Fest")
+
+
 def test_exact_repeats_are_folded() -> None:
     feed = parse(rss(contao(2) + contao(2)))
     assert len(feed.items) == 1
