@@ -111,7 +111,7 @@ def _settle(act: Any, key: str, who: str, done: str) -> None:
         with open_database() as database, database.write() as session:
             number = act(session, key, actor=actor(who), now=now())
     except NoSuchFeed:
-        raise Refused(f"there is no feed {key}") from None
+        raise Refused(f"there is no feed {key}: see `infomail feeds list`") from None
     except NothingHeld:
         raise Refused(f"no entry of {key} is held") from None
     typer.echo(f"{number} entries {done}")
