@@ -10,7 +10,7 @@ from mailer.feeds.dates import read_date
 from mailer.feeds.deadlines import day_of, deadline_of
 from mailer.feeds.identity import identify
 from mailer.feeds.markup import absolute_links, absolute_url, plain
-from mailer.feeds.parsed import MOST_ITEMS, NotAFeed, ParsedFeed, ParsedItem, Problems
+from mailer.feeds.parsed import MOST_ITEMS, MOST_TAGS, NotAFeed, ParsedFeed, ParsedItem, Problems
 
 
 def read_json_feed(body: bytes, url: str, known: Collection[str], problems: Problems) -> ParsedFeed:
@@ -27,6 +27,11 @@ def read_json_feed(body: bytes, url: str, known: Collection[str], problems: Prob
         entries = []
     if len(entries) > MOST_ITEMS:
         raise NotAFeed("too many items")
+    if (
+        sum(_text(entry, "content_html").count("<") for entry in entries if isinstance(entry, dict))
+        > MOST_TAGS
+    ):
+        raise NotAFeed("too much markup")
     items = [_item(entry, base, problems) for entry in entries if isinstance(entry, dict)]
     if len(items) < len(entries):
         problems.note("items that are no objects were dropped")

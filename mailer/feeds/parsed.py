@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 MOST_ITEMS = 5000  # more is no feed but an archive
+MOST_TAGS = 200_000  # in all texts; making their links absolute and cleaning them takes 5 microseconds each
 
 
 class NotAFeed(Exception):

@@ -21,6 +21,8 @@ from mailer.feeds.model import Feed, Item, ItemState
 from mailer.feeds.parsed import ParsedItem
 from mailer.render.sanitize import clean_html
 
+#: characters of a summary that are looked at; more of it reaches no reader
+_LONGEST = 50_000
 #: characters of the title that an item without one gets from its text
 _TITLE = 80
 
@@ -48,7 +50,7 @@ def prepare(items: Iterable[ParsedItem], base_url: str) -> tuple[Prepared, ...]:
     """The entries a reader could see something of, ready to be stored. Pure, and takes its time."""
     ready = []
     for parsed in items:
-        summary = clean_html(parsed.summary, base_url=parsed.url or base_url)
+        summary = clean_html(parsed.summary[:_LONGEST], base_url=parsed.url or base_url)
         title = parsed.title or shorten(unescape(nh3.clean(summary, tags=set())), _TITLE, placeholder=" …")
         if title:
             ready.append(Prepared(parsed, title, summary, _digest(title, summary, parsed)))

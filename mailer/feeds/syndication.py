@@ -19,7 +19,7 @@ from mailer.feeds.dates import read_date
 from mailer.feeds.deadlines import day_of, deadline_of
 from mailer.feeds.identity import identify
 from mailer.feeds.markup import absolute_links, absolute_url, looks_like_html, plain
-from mailer.feeds.parsed import NotAFeed, ParsedFeed, ParsedItem, Problems
+from mailer.feeds.parsed import MOST_TAGS, NotAFeed, ParsedFeed, ParsedItem, Problems
 from mailer.feeds.xmltext import Document
 
 
@@ -38,6 +38,8 @@ def read_syndication(document: Document, url: str, known: Collection[str], probl
             )
     except Exception as error:  # it raises whatever it happens to run into
         raise NotAFeed(f"unreadable: {type(error).__name__}") from error
+    if sum(map(_tags, read.entries)) > MOST_TAGS:
+        raise NotAFeed("too much markup")
     kind = _format(document)
     site = absolute_url(_text(read.feed, "link"), url)
     base = (url or site) if kind == "atom" else (site or url)  # RFC 4287 section 4.2.7.1; RSS says nothing
@@ -46,6 +48,10 @@ def read_syndication(document: Document, url: str, known: Collection[str], probl
     if not title:
         problems.note("the feed has no title")
     return ParsedFeed(kind, title, identify(items, known, problems), tuple(problems.lines))
+
+
+def _tags(entry: Any) -> int:
+    return sum(text.count("<") for text in (_text(entry, "summary"), *_contents(entry)))
 
 
 def _format(document: Document) -> str:

@@ -337,6 +337,7 @@ def test_a_link_that_is_no_web_address_is_dropped(link: str) -> None:
         (rss("<item/>" * 100_000), "too many items"),
         (rss("<item>" + "<category>x</category>" * 50_000 + "</item>"), "too many parts in one item"),
         (b"<rss><channel><" + b"<a>" * 500_000, "not well-formed, and too large to be mended"),
+        (rss(item(title="A", description="<![CDATA[" + "<a href='x'>" * 300_000 + "]]>")), "too much markup"),
         (b"<!DOCTYPE rss [" + b"<!--" * 500_000, "an endless document type declaration"),
     ],
 )  # fmt: skip
