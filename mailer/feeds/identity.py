@@ -71,7 +71,7 @@ def _respelled(piece: str) -> str:
     return equals.join(quote(unquote_to_bytes(part), safe="[]/:;,@!$'()*+?~") for part in (name, value))
 
 
-_LONGEST = 500  # beyond it a GUID is kept as a digest
+_LONGEST = 500  # beyond it a GUID or an address is kept as a digest: it is part of a key
 
 
 def _names(item: ParsedItem) -> list[str]:
@@ -79,11 +79,15 @@ def _names(item: ParsedItem) -> list[str]:
     page = canonical(item.url) if item.url else ""
     occasion = (item.title, when.isoformat() if when else "")
     whole = (*occasion, item.summary, item.ends and item.ends.isoformat(), item.location, *item.categories)
-    given = item.identity if len(item.identity) <= _LONGEST else "sha256:" + _digest(item.identity)
-    first = given or page or ("" if not any(occasion) else "sha256:" + _digest(*occasion))
+    given = _bounded(item.identity.replace("\0", ""))
+    first = given or _bounded(page) or ("" if not any(occasion) else "sha256:" + _digest(*occasion))
     finer = [_digest(page)] if given and page else []
     finer += [_digest(page, *occasion), _digest(page, *whole), _digest(item.url, *whole, item.updated)]
     return [*([first] if first else []), *(f"{first or 'item'}#{name}" for name in finer)]
+
+
+def _bounded(name: str) -> str:
+    return name if len(name) <= _LONGEST else "sha256:" + _digest(name)
 
 
 def _settled(ladder: list[str], shared: Counter[str], known: Collection[str]) -> str:

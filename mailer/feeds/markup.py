@@ -14,7 +14,7 @@ def plain(text: str, *, markup: bool) -> str:
     for once_more in (markup, False):  # escaped twice is common, and never meant
         if once_more or looks_like_html(text):
             text = _shown(text)
-    return " ".join(text.split())
+    return " ".join(text.replace("\0", "").split())
 
 
 def _shown(markup: str) -> str:

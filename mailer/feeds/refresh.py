@@ -80,10 +80,17 @@ async def refresh(
     policy: Policy,
     now: Callable[[], datetime],
 ) -> list[Refreshed]:
-    """Fetch these feeds and store what is new. One result a feed, in their order."""
+    """Fetch these feeds and store what is new. One result a feed, in their order.
+
+    What nobody foresaw is raised when all others are done.
+    """
     with ThreadPoolExecutor(1, thread_name_prefix="feeds") as desk:
         round_ = _Round(database, policy, now, desk)
-        return list(await asyncio.gather(*(round_.one(feed) for feed in feeds)))
+        done = await asyncio.gather(*(round_.one(feed) for feed in feeds), return_exceptions=True)
+    for one in done:
+        if isinstance(one, BaseException):
+            raise one
+    return [one for one in done if isinstance(one, Refreshed)]
 
 
 @dataclass

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from mailer.database import Database
 from mailer.feeds.held import NoSuchFeed, NothingHeld, accept, dismiss, held_line
 from mailer.feeds.model import Feed, Item, ItemState
+from mailer.feeds.parse import parse
 from mailer.feeds.parsed import ParsedItem
 from mailer.feeds.store import Stored, prepare, upsert_items
 from subscribers.chain import Chain, Payload, Record, verify
@@ -116,6 +117,15 @@ def test_staff_settle_what_is_held_once_and_on_record(
         settle(session, "stadt", actor="cli:anna", now=NOW)  # type: ignore[operator]
     with either_database.write() as session, pytest.raises(NoSuchFeed):
         settle(session, "land", actor="cli:anna", now=NOW)  # type: ignore[operator]
+
+
+def test_what_a_key_or_an_engine_cannot_hold_is_stored_all_the_same(either_database: Database) -> None:
+    address = "https://www.example.org/" + "x" * 5000
+    body = f"""<rss version="2.0"><channel><title>T</title><item><title>A</title><link>{address}</link></item>
+    <item><title mode="base64">AEZlc3QA</title><guid>2</guid></item></channel></rss>"""  # NUL, Fest, NUL
+    bring(either_database, list(parse(body.encode()).items))
+    with either_database.read() as session:
+        assert sorted(session.scalars(select(Item.title))) == ["A", "Fest"]
 
 
 def test_an_item_has_the_deadline_the_whole_day_and_whose_it_is(database: Database) -> None:
