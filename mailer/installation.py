@@ -54,9 +54,7 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
     suppression = suppression_key(settings)
     letterhead = _letterhead(settings)
     with open_database(settings) as database:
-        yield Installation(
-            settings, database, plan, letterhead, signing, suppression, _fetch_policy(settings)
-        )
+        yield Installation(settings, database, plan, letterhead, signing, suppression, fetch_policy(settings))
 
 
 @contextmanager
@@ -241,5 +239,6 @@ def _letterhead(settings: Settings) -> Letterhead:
     )
 
 
-def _fetch_policy(settings: Settings) -> Policy:
+def fetch_policy(settings: Settings) -> Policy:
+    """How documents of others are fetched."""
     return Policy(proxy=settings.http_proxy or None, ca_bundle=settings.ca_bundle)

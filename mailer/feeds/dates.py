@@ -19,9 +19,11 @@ def read_date(text: str, zone: tzinfo = BERLIN) -> datetime | None:
     A date without a time is its midnight; without a zone it is meant in `zone`. W3CDTF allows
     `2024` and `2024-03`: their first day. Never raises.
     """
-    words = " ".join(text[:_LONGEST].split())
     if len(text) > _LONGEST:
         return None
+    if marked := _TIME_ELEMENT.search(text):
+        text = marked["when"]
+    words = " ".join(text.split())
     for form in _FORMS:
         if found := form.fullmatch(words):
             return _instant(found.groupdict(), zone)
@@ -29,13 +31,14 @@ def read_date(text: str, zone: tzinfo = BERLIN) -> datetime | None:
 
 
 _LONGEST = 200
+_TIME_ELEMENT = re.compile(r"<time\s[^<>]*?\bdatetime\s?=\s?[\"'](?P<when>[^\"'<>]*)", re.I)  # Drupal's feeds
 
 _NAME = r"[^\W\d_]"
-_WEEKDAY = rf"(?:(?P<weekday>{_NAME}{{2,10}})\.?(?:\s*,\s*|\s+))?(?:den )?"
+_WEEKDAY = rf"(?:(?:vom|am|ab) )?(?:(?P<weekday>{_NAME}{{2,10}})\.?(?:\s*,\s*|\s+))?(?:den )?"
 _MONTH = rf"(?P<name>{_NAME}{{3,9}})"
 _YEAR = r"(?P<year>\d{4}|\d{2})"
 _TIME = (
-    r"(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d{1,9})?)?)?"
+    r"(?P<hour>\d{1,2})(?:(?P<mark>[:.])(?P<minute>\d{2})(?:(?P=mark)(?P<second>\d{2})(?:[.,]\d{1,9})?)?)?"
     r"(?P<uhr> ?(?:Uhr|h)\b)? ?(?P<half>[AaPp]\.?[Mm]\.?)?"
 )
 _ZONE = rf"(?P<zone>(?: ?[(+-]?[+\d:)]{{1,7}}| ?\(?{_NAME}[\w/+:-]{{0,31}}\)?){{0,4}})"
@@ -45,12 +48,13 @@ _FORMS = tuple(
     re.compile(form)
     for form in (
         rf"(?P<year>\d{{4}})(?:-(?P<month>\d{{1,2}})(?:-(?P<day>\d{{1,2}}){_ISO_TIME})?)?",
+        rf"(?P<year>\d{{4}})/(?P<month>\d{{1,2}})/(?P<day>\d{{1,2}}){_ISO_TIME}",
         rf"(?P<year>\d{{4}})(?P<month>\d{{2}})(?P<day>\d{{2}})"
         rf"(?:T(?P<hour>\d{{2}})(?P<minute>\d{{2}})(?P<second>\d{{2}})?{_ZONE})?",
         rf"{_WEEKDAY}(?P<day>\d{{1,2}})[. -]{{1,2}}{_MONTH}\.?[ ,-]{{1,2}}{_YEAR}{_THEN_TIME}",
         rf"{_WEEKDAY}(?P<day>\d{{1,2}})\. ?(?P<month>\d{{1,2}})\. ?{_YEAR}{_THEN_TIME}",
         # asctime: Tue Mar  5 10:00:00 2024, and `date`: the zone before the year
-        rf"{_WEEKDAY}{_MONTH} (?P<day>\d{{1,2}}) {_TIME}(?P<zone>(?: {_NAME}{{1,5}})?) {_YEAR}",
+        rf"{_WEEKDAY}{_MONTH} (?P<day>\d{{1,2}}) {_TIME}(?P<zone>(?: {_NAME}{{1,5}}| [+-]\d{{4}})?) {_YEAR}",
         rf"{_WEEKDAY}{_MONTH}\.? (?P<day>\d{{1,2}}),? (?P<year>\d{{4}}){_THEN_TIME}",
     )
 )

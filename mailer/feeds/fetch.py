@@ -12,25 +12,26 @@ in the environment are ignored.
 import asyncio
 import socket
 import ssl
-import zlib
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 
 from mailer.feeds.addresses import is_public, literal
-from mailer.feeds.inflate import Inflate
+from mailer.feeds.inflate import DECODERS, BrokenBody
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What a fetch may cost and reach."""
 
-    max_bytes: int = 5_000_000  # on the wire, and again when decompressed
+    max_bytes: int = 10_000_000  # on the wire, and again when decompressed
     total_seconds: float = 30.0  # for everything: names, TLS, redirects, a dripping body
     max_redirects: int = 5
     allow_private: frozenset[str] = frozenset()  # names (or address literals) that may lie inside
@@ -38,6 +39,20 @@ class Policy:
     proxy: str | None = None  # http://[user:password@]host:port
     ca_bundle: Path | None = None  # PEM; trusted beside the system's authorities, never instead
     user_agent: str = "Infomail"
+
+
+def admitting(policy: Policy, url: str) -> Policy:
+    """The policy, and the host and port of `url` are allowed though they lie inside. Raises FetchProblem."""
+    try:
+        at = urlsplit(url)
+        host, port = at.hostname or "", at.port or 443
+    except ValueError:
+        raise FetchProblem(Kind.REFUSED, "not a web address") from None
+    return replace(
+        policy,
+        allow_private=policy.allow_private | {host},
+        allowed_ports=policy.allowed_ports | {port},
+    )
 
 
 class Kind(StrEnum):
@@ -52,11 +67,12 @@ class Kind(StrEnum):
 class FetchProblem(Exception):
     """Why there is no document. `message` is one English line without credentials or query."""
 
-    def __init__(self, kind: Kind, message: str, status: int | None = None) -> None:
+    def __init__(self, kind: Kind, message: str, status: int | None = None, retry_after: str = "") -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.status = status  # of the answer, for Kind.STATUS
+        self.retry_after = retry_after  # what the server wrote (RFC 9110 section 10.2.3), "" for nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +91,23 @@ class NotModified:
 
 
 async def fetch(
-    url: str, *, policy: Policy, etag: str = "", last_modified: str = ""
+    url: str,
+    *,
+    policy: Policy,
+    etag: str = "",
+    last_modified: str = "",
+    trust: ssl.SSLContext | None = None,
 ) -> Fetched | NotModified:
-    """The document at `url`; raises FetchProblem. `etag` and `last_modified` are of the copy on record."""
-    headers = {"User-Agent": policy.user_agent, "Accept": _ACCEPT, "Accept-Encoding": "gzip, deflate"}
+    """The document at `url`; raises FetchProblem. `etag` and `last_modified` are of the copy on record.
+
+    Who fetches much makes `trust` once, by `trusted`: reading the system's authorities takes a while.
+    """
+    headers = {"User-Agent": policy.user_agent, "Accept": _ACCEPT, "Accept-Encoding": "gzip, deflate, br"}
     conditions = {"If-None-Match": etag, "If-Modified-Since": last_modified}
     headers |= {name: value for name, value in conditions.items() if value and value.isprintable()}
     try:
         async with asyncio.timeout(policy.total_seconds):
-            return await _follow(url, headers, policy)
+            return await _follow(url, headers, policy, trust)
     except TimeoutError:
         raise FetchProblem(Kind.TIMEOUT, f"no whole answer within {policy.total_seconds:g} s") from None
 
@@ -91,10 +115,23 @@ async def fetch(
 _ACCEPT = "application/rss+xml, application/atom+xml, application/feed+json, application/xml, */*;q=0.5"
 
 
-async def _follow(url: str, headers: Mapping[str, str], policy: Policy) -> Fetched | NotModified:
+def trusted(ca_bundle: Path | None) -> ssl.SSLContext:
+    """Whose certificates count: the system's authorities and those of the bundle. Raises FetchProblem."""
+    context = ssl.create_default_context()
+    if ca_bundle is not None:
+        try:
+            context.load_verify_locations(cafile=ca_bundle)
+        except OSError as error:  # ssl.SSLError is one, too
+            raise FetchProblem(Kind.UNREACHABLE, f"the CA bundle cannot be read: {error.strerror}") from None
+    return context
+
+
+async def _follow(
+    url: str, headers: Mapping[str, str], policy: Policy, trust: ssl.SSLContext | None
+) -> Fetched | NotModified:
     moved_permanently = False
     at = _checked(url, policy)
-    context = await asyncio.to_thread(_trust, policy.ca_bundle)
+    context = await asyncio.to_thread(trusted, policy.ca_bundle) if trust is None else trust
     for hop in range(policy.max_redirects + 1):
         async with _asked(at, headers, policy, context) as answer:
             if answer.status_code == 304 and headers.keys() & {"If-None-Match", "If-Modified-Since"}:
@@ -132,16 +169,6 @@ def _checked(url: str | httpx2.URL, policy: Policy) -> httpx2.URL:
 _PORTS = {"http": 80, "https": 443}
 
 
-def _trust(ca_bundle: Path | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if ca_bundle is not None:
-        try:
-            context.load_verify_locations(cafile=ca_bundle)
-        except OSError as error:  # ssl.SSLError is one, too
-            raise FetchProblem(Kind.UNREACHABLE, f"the CA bundle cannot be read: {error.strerror}") from None
-    return context
-
-
 @asynccontextmanager
 async def _asked(
     at: httpx2.URL, headers: Mapping[str, str], policy: Policy, context: ssl.SSLContext
@@ -177,12 +204,16 @@ async def _asked(
         raise FetchProblem(Kind.UNREACHABLE, f"{type(error).__name__}: {str(error)[:200]}") from None
 
 
+#: names that nobody answers for would fill the loop's own few threads, and all else would wait for them
+_LOOKUPS = ThreadPoolExecutor(32, thread_name_prefix="names")
+
+
 async def _pinned(at: httpx2.URL, policy: Policy) -> list[httpx2.URL]:
     """`at` with each address of its host in the host's place; refused as a whole if one lies inside."""
     host = at.raw_host.decode("ascii").lower()
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            host, at.port or _PORTS[at.scheme], type=socket.SOCK_STREAM
+        found = await asyncio.get_running_loop().run_in_executor(
+            _LOOKUPS, lambda: socket.getaddrinfo(host, at.port or _PORTS[at.scheme], type=socket.SOCK_STREAM)
         )
     except (OSError, UnicodeError):
         raise FetchProblem(Kind.UNREACHABLE, f"the name {host} is not known") from None
@@ -208,7 +239,13 @@ def _target(at: httpx2.URL, location: str) -> httpx2.URL:
 
 async def _received(answer: httpx2.Response, at: httpx2.URL, moved: bool, max_bytes: int) -> Fetched:
     if not answer.is_success:
-        raise FetchProblem(Kind.STATUS, f"the server answered {answer.status_code}", answer.status_code)
+        told = _STATUSES.get(answer.status_code, "")
+        raise FetchProblem(
+            Kind.STATUS,
+            f"the server answered {answer.status_code}{told}",
+            answer.status_code,
+            answer.headers.get("retry-after", "")[:60] if answer.status_code in (429, 503) else "",
+        )
     return Fetched(
         body=await _body(answer, max_bytes),
         content_type=answer.headers.get("content-type", ""),
@@ -219,18 +256,28 @@ async def _received(answer: httpx2.Response, at: httpx2.URL, moved: bool, max_by
     )
 
 
+_STATUSES = {
+    401: ": it wants a log-in",
+    403: ": it lets nobody in",
+    404: ": there is nothing at this address",
+    410: ": gone for good",  # RFC 9110 section 15.5.11
+    429: ": asked too often",
+    503: ": not available for now",
+}
+
+
 async def _body(answer: httpx2.Response, max_bytes: int) -> bytes:
     """The body, decompressed by us: httpx2 would inflate a whole chunk before anybody could count it."""
     encoding = answer.headers.get("content-encoding", "").strip().lower()
-    if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-        raise FetchProblem(Kind.UNREACHABLE, f"an encoding nobody asked for: {encoding[:40]}")
-    inflate = Inflate() if encoding not in ("", "identity") else None
+    if encoding not in ("", "identity", *DECODERS):
+        raise FetchProblem(Kind.UNREACHABLE, f"an encoding nobody asked for: {encoding[:40]!r}")
+    inflate = DECODERS[encoding]() if encoding in DECODERS else None
     body, wire = bytearray(), 0
     async for chunk in answer.aiter_raw():
         wire += len(chunk)
         try:
             body += inflate.feed(chunk, max_bytes - len(body)) if inflate else chunk
-        except zlib.error:
+        except BrokenBody:
             raise FetchProblem(Kind.UNREACHABLE, "the compressed body is broken") from None
         if max(wire, len(body)) > max_bytes:
             raise FetchProblem(Kind.TOO_LARGE, f"more than {max_bytes} bytes")

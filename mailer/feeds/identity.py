@@ -6,10 +6,11 @@ coarsest that no other item of the feed has. The order of the items plays no par
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, unquote_to_bytes, urlsplit, urlunsplit
 
 from mailer.feeds.parsed import ParsedItem, Problems
 
@@ -38,7 +39,10 @@ def identify(
 
 
 def canonical(url: str) -> str:
-    """The address without what does not name the page: default port, tracking and session parameters."""
+    """The address without what does not name the page: default port, tracking and session parameters.
+
+    TYPO3's `cHash` is a checksum over the other parameters; an upgrade or a new key changes all of them.
+    """
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -47,16 +51,27 @@ def canonical(url: str) -> str:
     host = (parts.hostname or "").rstrip(".")
     if port and port != {"http": 80, "https": 443}.get(parts.scheme):
         host += f":{port}"
-    query = [
-        pair
-        for pair in parse_qsl(parts.query, keep_blank_values=True)
-        if not pair[0].lower().startswith(_NOISE)
-    ]
-    return urlunsplit((parts.scheme.lower(), host, parts.path or "/", urlencode(query), parts.fragment))
+    query = "&".join(piece for piece in map(_respelled, parts.query.split("&")) if not _NOISE.match(piece))
+    path = _SESSION_IN_PATH.sub("", parts.path) or "/"
+    return urlunsplit((parts.scheme.lower(), host, path, query, parts.fragment))
 
 
-_NOISE = ("utm_", "mtm_", "pk_", "fbclid", "gclid", "phpsessid", "jsessionid", "fe_typo_user")
-_LONGEST = 500  # beyond it a GUID is kept as a digest
+_NOISE = re.compile(
+    r"(?:utm_|mtm_|pk_|piwik_|wt_mc|mc_[ce]id|[fg]bclid|gclid|msclkid|phpsessid|jsessionid|fe_typo_user"
+    r"|sessionid|chash(?:=|$))|$",
+    re.I,
+)
+# Java servlets (RFC 3986 section 3.3 leaves room for it), as in the Government Site Builder
+_SESSION_IN_PATH = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/;]*", re.I)
+
+
+def _respelled(piece: str) -> str:
+    """One parameter with only that escaped which must be: `a%5Bb%5D` and `a[b]` are the same."""
+    name, equals, value = piece.partition("=")
+    return equals.join(quote(unquote_to_bytes(part), safe="[]/:;,@!$'()*+?~") for part in (name, value))
+
+
+_LONGEST = 500  # beyond it a GUID or an address is kept as a digest: it is part of a key
 
 
 def _names(item: ParsedItem) -> list[str]:
@@ -64,11 +79,15 @@ def _names(item: ParsedItem) -> list[str]:
     page = canonical(item.url) if item.url else ""
     occasion = (item.title, when.isoformat() if when else "")
     whole = (*occasion, item.summary, item.ends and item.ends.isoformat(), item.location, *item.categories)
-    given = item.identity if len(item.identity) <= _LONGEST else "sha256:" + _digest(item.identity)
-    first = given or page or ("" if not any(occasion) else "sha256:" + _digest(*occasion))
+    given = _bounded(item.identity.replace("\0", ""))
+    first = given or _bounded(page) or ("" if not any(occasion) else "sha256:" + _digest(*occasion))
     finer = [_digest(page)] if given and page else []
     finer += [_digest(page, *occasion), _digest(page, *whole), _digest(item.url, *whole, item.updated)]
     return [*([first] if first else []), *(f"{first or 'item'}#{name}" for name in finer)]
+
+
+def _bounded(name: str) -> str:
+    return name if len(name) <= _LONGEST else "sha256:" + _digest(name)
 
 
 def _settled(ladder: list[str], shared: Counter[str], known: Collection[str]) -> str:

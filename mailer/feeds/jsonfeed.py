@@ -3,13 +3,14 @@
 import html
 import json
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from mailer.feeds.dates import read_date
+from mailer.feeds.deadlines import day_of, deadline_of
 from mailer.feeds.identity import identify
 from mailer.feeds.markup import absolute_links, absolute_url, plain
-from mailer.feeds.parsed import MOST_ITEMS, NotAFeed, ParsedFeed, ParsedItem, Problems
+from mailer.feeds.parsed import MOST_ITEMS, MOST_TAGS, NotAFeed, ParsedFeed, ParsedItem, Problems
 
 
 def read_json_feed(body: bytes, url: str, known: Collection[str], problems: Problems) -> ParsedFeed:
@@ -26,6 +27,11 @@ def read_json_feed(body: bytes, url: str, known: Collection[str], problems: Prob
         entries = []
     if len(entries) > MOST_ITEMS:
         raise NotAFeed("too many items")
+    if (
+        sum(_text(entry, "content_html").count("<") for entry in entries if isinstance(entry, dict))
+        > MOST_TAGS
+    ):
+        raise NotAFeed("too much markup")
     items = [_item(entry, base, problems) for entry in entries if isinstance(entry, dict)]
     if len(items) < len(entries):
         problems.note("items that are no objects were dropped")
@@ -43,18 +49,30 @@ def _item(entry: dict[str, Any], base: str, problems: Problems) -> ParsedItem:
     words = (
         (plain(tag, markup=False) for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
     )
+    summary = absolute_links(_text(entry, "content_html"), base) or text
     return ParsedItem(
         identity=_text(entry, "id"),
         title=title,
         url=link,
-        summary=absolute_links(_text(entry, "content_html"), base) or text,
+        summary=summary,
         published=_date(entry, "date_published", problems),
         updated=_date(entry, "date_modified", problems),
         starts=None,
         ends=None,
         location="",
         categories=tuple(dict.fromkeys(word for word in words if word)),
+        deadline=_deadline(entry, problems) or deadline_of(title, summary),
     )
+
+
+def _deadline(entry: dict[str, Any], problems: Problems) -> date | None:
+    """An extension, whose name begins with an underscore: `_deadline`, or `deadline` within `_infomail`."""
+    ours = entry.get("_infomail")
+    written = _text(entry, "_deadline") or (_text(ours, "deadline") if isinstance(ours, dict) else "")
+    day = day_of(written)
+    if written and day is None:
+        problems.note(f"unreadable deadline: {written[:40]!r}")
+    return day
 
 
 def _text(entry: dict[str, Any], key: str) -> str:

@@ -13,11 +13,18 @@ def plain(text: str, *, markup: bool) -> str:
     text = text[:_LONGEST_TITLE]
     for once_more in (markup, False):  # escaped twice is common, and never meant
         if once_more or looks_like_html(text):
-            reader = _Text()
-            reader.feed(text)
-            reader.close()
-            text = "".join(reader.pieces)
-    return " ".join(text.split())
+            text = _shown(text)
+    return " ".join(text.replace("\0", "").split())
+
+
+def _shown(markup: str) -> str:
+    reader = _Text()
+    try:
+        reader.feed(markup)
+        reader.close()
+    except AssertionError:  # html.parser's answer to a marked section (<![...) of a kind it does not know
+        return html.unescape(re.sub(r"<[^<>]*>", " ", markup))
+    return "".join(reader.pieces)
 
 
 def looks_like_html(text: str) -> bool:
@@ -26,7 +33,9 @@ def looks_like_html(text: str) -> bool:
 
 
 def absolute_url(url: str, base: str) -> str:
-    """`url` resolved against `base` if that gives an http(s) address, else ""."""
+    """`url` resolved against `base` if that gives an http(s) address, else ""; an empty one names nothing."""
+    if not url.strip():
+        return ""
     try:
         joined = urljoin(base, "".join(url.split("\n")).strip()).replace(" ", "%20")
         parts = urlsplit(joined)

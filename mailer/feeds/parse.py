@@ -36,9 +36,9 @@ def parse(
     `known` are the identities of this feed's items on record: give them, and an item keeps the name it has
     there when others that shared its GUID come or go. `now` (default: the clock) bounds repeating events.
     """
-    problems = Problems()
     if len(body) > LARGEST:
         raise NotAFeed(f"larger than {LARGEST} bytes")
+    problems, now = Problems(), now or datetime.now(UTC)
     match _family(body):
         case "empty":
             raise NotAFeed("empty")
@@ -47,7 +47,7 @@ def parse(
         case "json":
             return read_json_feed(body, url, known, problems)
         case "calendar":
-            return read_calendar(body, url, known, now or datetime.now(UTC), problems)
+            return read_calendar(body, content_type, url, known, now, problems)
         case "xml":
             return read_syndication(read_document(body, content_type, problems), url, known, problems)
         case _:

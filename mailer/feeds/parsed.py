@@ -1,9 +1,10 @@
 """What every reader of a feed format returns, and what it refuses with."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 MOST_ITEMS = 5000  # more is no feed but an archive
+MOST_TAGS = 200_000  # in all texts; making their links absolute and cleaning them takes 5 microseconds each
 
 
 class NotAFeed(Exception):
@@ -28,6 +29,8 @@ class ParsedItem:
     ends: datetime | None
     location: str
     categories: tuple[str, ...]
+    all_day: bool = False  # starts and ends are midnights in Berlin that stand for days; `ends` is exclusive
+    deadline: date | None = None  # the last day on which to apply, register or hand in; a day in Germany
 
 
 @dataclass(frozen=True, slots=True)

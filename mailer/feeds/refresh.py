@@ -1,46 +1,48 @@
 """From feed addresses to items: fetch what is due, read it, store each entry once.
 
-A feed that is broken says so on its own row and stops nothing else. Fetching is concurrent;
-the database is met once before and once after each fetch.
+A feed that is broken says so on its own row and stops nothing else. Many hosts are asked at once, each of
+them gently (hosts.py). What is work for the processor and for the database goes through one thread beside
+the loop, so that neither waits behind the other's fetches.
 """
 
 import asyncio
-import hashlib
-import json
+import ssl
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from html import unescape
-from textwrap import shorten
-from urllib.parse import urlsplit
 
-import nh3
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from mailer import schedule
 from mailer.database import Database
-from mailer.feeds.fetch import Fetched, FetchProblem, NotModified, Policy, fetch
+from mailer.feeds.charset import decode
+from mailer.feeds.discover import announced, asks_to_log_in
+from mailer.feeds.fetch import Fetched, FetchProblem, NotModified, Policy, admitting, fetch, trusted
+from mailer.feeds.held import held_line
+from mailer.feeds.hosts import Turns, host_of, rests_until
 from mailer.feeds.model import Feed, FeedOrigin, FeedState, Item
-from mailer.feeds.parse import NotAFeed, ParsedFeed, ParsedItem, parse
-from mailer.render.sanitize import clean_html
+from mailer.feeds.parse import NotAFeed, parse
+from mailer.feeds.parsed import Problems
+from mailer.feeds.store import prepare, upsert_items
 
-#: fetches under way at once
-_CONCURRENT = 8
 #: a broken feed is tried again after its usual time, doubled for each failure up to this
 _LONGEST_WAIT = timedelta(days=1)
-#: characters of the title that an item without one gets from its text
-_TITLE = 80
 
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What became of one feed: how many items are new and changed, or what the problem was."""
+    """What became of one feed: how many items are new and changed, or what the problem was.
+
+    `held` of the new ones are a flood and wait for staff.
+    """
 
     feed: str
     new: int = 0
     changed: int = 0
     problem: str = ""
+    held: int = 0
 
 
 def upsert_feeds(session: Session, feeds: Iterable[schedule.Feed]) -> None:
@@ -78,119 +80,129 @@ async def refresh(
     policy: Policy,
     now: Callable[[], datetime],
 ) -> list[Refreshed]:
-    """Fetch these feeds and store what is new."""
-    limit = asyncio.Semaphore(_CONCURRENT)
+    """Fetch these feeds and store what is new. One result a feed, in their order.
 
-    async def one(feed: Feed) -> Refreshed:
-        async with limit:
+    What nobody foresaw is raised when all others are done.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="feeds") as desk:
+        round_ = _Round(database, policy, now, desk)
+        done = await asyncio.gather(*(round_.one(feed) for feed in feeds), return_exceptions=True)
+    for one in done:
+        if isinstance(one, BaseException):
+            raise one
+    return [one for one in done if isinstance(one, Refreshed)]
+
+
+@dataclass
+class _Round:
+    """What the fetches of one refresh share."""
+
+    database: Database
+    policy: Policy
+    now: Callable[[], datetime]
+    desk: Executor
+    turns: Turns = field(default_factory=Turns)
+    trust: asyncio.Future[ssl.SSLContext] | None = None
+    #: hosts that asked to be left alone, and until when
+    resting: dict[str, datetime] = field(default_factory=dict)
+
+    async def one(self, feed: Feed) -> Refreshed:
+        host = host_of(feed.url)
+        async with self.turns.turn(host):
+            if until := self.resting.get(host):  # its next fetch was put off with all others of the host
+                return Refreshed(feed.key, problem=f"{host} wants to be left alone until {until:%H:%M} UTC")
             try:
-                answer = await _fetch(
-                    feed, policy, await asyncio.to_thread(_known, database, feed.key), now()
-                )
-            except (FetchProblem, NotAFeed) as problem:
-                return await asyncio.to_thread(_mark_broken, database, feed.key, str(problem), now())
-        return await asyncio.to_thread(_store, database, feed.key, answer, now())
+                answer = await self._fetch(feed)
+            except FetchProblem as problem:
+                until = rests_until(problem.retry_after, self.now())
+                if until:
+                    self.resting[host] = until
+                return await self._at_desk(_mark_broken, feed.key, problem.message, self.now(), until)
+            # within the turn: bodies that wait to be read are no more than fetches at once
+            return await self._at_desk(_take_in, feed, answer, self.now())
 
-    return list(await asyncio.gather(*(one(feed) for feed in feeds)))
-
-
-def _known(database: Database, key: str) -> frozenset[str]:
-    with database.read() as session:
-        return frozenset(session.scalars(select(Item.identity).where(Item.feed_key == key)))
-
-
-async def _fetch(
-    feed: Feed, policy: Policy, known: frozenset[str], now: datetime
-) -> tuple[Fetched, ParsedFeed] | None:
-    address = urlsplit(feed.url)
-    if feed.allow_private and address.hostname:
-        # the operator named this host and port in the plan; a redirect elsewhere stays refused
-        policy = replace(
-            policy,
-            allow_private=policy.allow_private | {address.hostname},
-            allowed_ports=policy.allowed_ports | {address.port or 443},
+    async def _fetch(self, feed: Feed) -> Fetched | NotModified:
+        policy = self.policy
+        if feed.allow_private:  # the operator named this host and port; a redirect elsewhere stays refused
+            policy = admitting(policy, feed.url)
+        return await fetch(
+            feed.url,
+            policy=policy,
+            etag=feed.etag,
+            last_modified=feed.last_modified,
+            trust=await self._trusted(),
         )
-    answer = await fetch(feed.url, policy=policy, etag=feed.etag, last_modified=feed.last_modified)
+
+    async def _trusted(self) -> ssl.SSLContext:
+        if self.trust is None:  # the first to come makes it; the others wait for the same
+            self.trust = asyncio.ensure_future(asyncio.to_thread(trusted, self.policy.ca_bundle))
+        return await asyncio.shield(self.trust)
+
+    async def _at_desk(self, work: Callable[..., Refreshed], *told: object) -> Refreshed:
+        return await asyncio.get_running_loop().run_in_executor(self.desk, work, self.database, *told)
+
+
+def _take_in(database: Database, feed: Feed, answer: Fetched | NotModified, now: datetime) -> Refreshed:
+    """Read what came and store it."""
     if isinstance(answer, NotModified):
-        return None
-    # parsing is work for the processor, not for the loop that other fetches wait on
-    parsed = await asyncio.to_thread(
-        parse,
-        answer.body,
-        content_type=answer.content_type,
-        url=answer.final_url,
-        known=known,
-        now=now,
-    )
-    return answer, parsed
+        return _mark_unchanged(database, feed.key, now)
+    with database.read() as session:
+        known = frozenset(session.scalars(select(Item.identity).where(Item.feed_key == feed.key)))
+    try:
+        parsed = parse(
+            answer.body, content_type=answer.content_type, url=answer.final_url, known=known, now=now
+        )
+    except NotAFeed as problem:
+        return _mark_broken(database, feed.key, _explained(problem, answer), now, None)
+    items = prepare(parsed.items, answer.final_url)
+    with database.write() as session:
+        row = session.get_one(Feed, feed.key)
+        _mark_ok(row, now)
+        row.etag, row.last_modified = answer.etag, answer.last_modified
+        row.title = row.title or parsed.title or row.key
+        stored = upsert_items(session, row, items, now)
+        session.flush()
+        moved = [f"moved for good to {answer.final_url}"] if answer.moved_permanently else []
+        row.problem = "; ".join([*held_line(session, row.key), *moved, *parsed.problems])
+    return Refreshed(feed.key, new=stored.new, changed=stored.changed, held=stored.held)
 
 
-def _mark_broken(database: Database, key: str, problem: str, now: datetime) -> Refreshed:
+def _explained(problem: NotAFeed, answer: Fetched) -> str:
+    """Why it is no feed; of a page also whether somebody must log in, and where it says that its feed is."""
+    if problem.reason != "an HTML page":
+        return f"not a feed: {problem.reason}"
+    page = decode(answer.body, answer.content_type, Problems())
+    kind = "a log-in page" if asks_to_log_in(page) else "an HTML page"
+    feeds = announced(page, answer.final_url)
+    return f"{kind}, not a feed" + (f"; it announces {feeds[0].url}" if feeds else "")
+
+
+def _mark_ok(feed: Feed, now: datetime) -> None:
+    feed.state, feed.failures, feed.broken_since = FeedState.OK, 0, None
+    feed.fetched_at, feed.next_at = now, now + timedelta(seconds=feed.every)
+
+
+def _mark_unchanged(database: Database, key: str, now: datetime) -> Refreshed:
+    with database.write() as session:
+        feed = session.get_one(Feed, key)
+        if feed.state is FeedState.BROKEN:  # else what was mended at the last reading is still true
+            feed.problem = "; ".join(held_line(session, key))
+        _mark_ok(feed, now)
+    return Refreshed(key)
+
+
+def _mark_broken(
+    database: Database, key: str, problem: str, now: datetime, rests: datetime | None
+) -> Refreshed:
+    """Say what is wrong; `rests` is until when its host wants to be left alone, all feeds of it."""
     with database.write() as session:
         feed = session.get_one(Feed, key)
         feed.state, feed.problem, feed.fetched_at = FeedState.BROKEN, problem, now
-        feed.failures += 1
+        feed.failures, feed.broken_since = feed.failures + 1, feed.broken_since or now
         wait = timedelta(seconds=feed.every * 2 ** min(feed.failures - 1, 10))
         feed.next_at = now + min(wait, max(_LONGEST_WAIT, timedelta(seconds=feed.every)))
+        if rests:
+            for other in session.scalars(select(Feed).where(Feed.active, Feed.url != "")):
+                if host_of(other.url) == host_of(feed.url):
+                    other.next_at = max(other.next_at or rests, rests)
     return Refreshed(key, problem=problem)
-
-
-def _store(
-    database: Database,
-    key: str,
-    answer: tuple[Fetched, ParsedFeed] | None,
-    now: datetime,
-) -> Refreshed:
-    with database.write() as session:
-        feed = session.get_one(Feed, key)
-        feed.state, feed.failures, feed.problem = FeedState.OK, 0, ""
-        feed.fetched_at, feed.next_at = now, now + timedelta(seconds=feed.every)
-        if answer is None:
-            return Refreshed(key)
-        fetched, parsed = answer
-        feed.etag, feed.last_modified = fetched.etag, fetched.last_modified
-        feed.title = feed.title or parsed.title or key
-        feed.problem = "; ".join(parsed.problems)
-        return _upsert_items(session, feed, parsed.items, fetched.final_url, now)
-
-
-def _upsert_items(
-    session: Session,
-    feed: Feed,
-    items: Sequence[ParsedItem],
-    base_url: str,
-    now: datetime,
-) -> Refreshed:
-    known = {item.identity: item for item in session.scalars(select(Item).where(Item.feed_key == feed.key))}
-    baseline = not known
-    new = changed = 0
-    for parsed in items:
-        summary = clean_html(parsed.summary, base_url=parsed.url or base_url)
-        title = parsed.title or shorten(unescape(nh3.clean(summary, tags=set())), _TITLE, placeholder=" …")
-        if not title:
-            continue  # nothing a reader could see
-        digest = _digest(title, summary, parsed)
-        item = known.get(parsed.identity)
-        if item is None:
-            item = Item(feed_key=feed.key, identity=parsed.identity, first_seen_at=now, baseline=baseline)
-            session.add(item)
-            known[parsed.identity] = item
-            new += 1
-        elif item.digest == digest:
-            item.fetched_at = now
-            continue
-        else:
-            changed += 1
-        item.title, item.url, item.summary, item.digest = title, parsed.url, summary, digest
-        item.published, item.updated = parsed.published, parsed.updated
-        item.starts, item.ends, item.location = parsed.starts, parsed.ends, parsed.location
-        item.categories = list(parsed.categories)
-        item.places, item.municipality, item.internal = list(feed.places), feed.municipality, feed.internal
-        item.fetched_at = now
-    return Refreshed(feed.key, new=new, changed=changed)
-
-
-def _digest(title: str, summary: str, parsed: ParsedItem) -> str:
-    """SHA-256 of what a reader sees; equal for the same text brought by two feeds."""
-    seen = [title, summary, str(parsed.starts), str(parsed.ends), parsed.location]
-    return hashlib.sha256(json.dumps(seen, ensure_ascii=False).encode()).hexdigest()

@@ -10,21 +10,23 @@ import io
 import re
 import warnings
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import feedparser
 
 from mailer.feeds.dates import read_date
+from mailer.feeds.deadlines import day_of, deadline_of
 from mailer.feeds.identity import identify
 from mailer.feeds.markup import absolute_links, absolute_url, looks_like_html, plain
-from mailer.feeds.parsed import NotAFeed, ParsedFeed, ParsedItem, Problems
+from mailer.feeds.parsed import MOST_TAGS, NotAFeed, ParsedFeed, ParsedItem, Problems
 from mailer.feeds.xmltext import Document
 
 
 def read_syndication(document: Document, url: str, known: Collection[str], problems: Problems) -> ParsedFeed:
-    """`url` is where the feed came from: relative links start there unless xml:base says otherwise."""
-    headers = {"content-type": "application/xml; charset=utf-8", "content-location": url}
+    """`url` is where the feed came from: relative links start there, at the site of RSS, or at xml:base."""
+    # no content-location: feedparser would resolve GUIDs, too, and a feed that moves would lose its items
+    headers = {"content-type": "application/xml; charset=utf-8"}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns of its own deprecations
@@ -36,13 +38,20 @@ def read_syndication(document: Document, url: str, known: Collection[str], probl
             )
     except Exception as error:  # it raises whatever it happens to run into
         raise NotAFeed(f"unreadable: {type(error).__name__}") from error
+    if sum(map(_tags, read.entries)) > MOST_TAGS:
+        raise NotAFeed("too much markup")
     kind = _format(document)
-    base = absolute_url(_text(read.feed, "link"), url) or url
+    site = absolute_url(_text(read.feed, "link"), url)
+    base = (url or site) if kind == "atom" else (site or url)  # RFC 4287 section 4.2.7.1; RSS says nothing
     items = [_item(entry, kind, base, problems) for entry in read.entries]
     title = _plain(read.feed, "title")
     if not title:
         problems.note("the feed has no title")
     return ParsedFeed(kind, title, identify(items, known, problems), tuple(problems.lines))
+
+
+def _tags(entry: Any) -> int:
+    return sum(text.count("<") for text in (_text(entry, "summary"), *_contents(entry)))
 
 
 def _format(document: Document) -> str:
@@ -63,17 +72,19 @@ def _item(entry: Any, kind: str, base: str, problems: Problems) -> ParsedItem:
     updated = _date(entry, problems, "updated")
     if kind != "atom":  # dc:date, which is all that RSS 1.0 has
         published = published or updated
+    summary = _summary(entry, base)
     return ParsedItem(
         identity=_text(entry, "id"),
         title=title,
         url=_link(entry, base, problems),
-        summary=_summary(entry, base),
+        summary=summary,
         published=published,
         updated=updated,
         starts=_date(entry, problems, *(f"{prefix}_{name}" for prefix in _EVENT for name in _STARTS)),
         ends=_date(entry, problems, *(f"{prefix}_{name}" for prefix in _EVENT for name in _ENDS)),
         location=plain(_first(entry, *(f"{prefix}_location" for prefix in _EVENT)), markup=False),
         categories=_categories(entry),
+        deadline=_deadline(entry, problems) or deadline_of(title, " ".join((summary, *_contents(entry)))),
     )
 
 
@@ -111,14 +122,36 @@ def _date(entry: Any, problems: Problems, *keys: str) -> datetime | None:
     return instant
 
 
+def _deadline(entry: Any, problems: Problems) -> date | None:
+    """What an element made for it says, whatever its namespace; feedparser puts the prefix before a _."""
+    written = _first(entry, *(key for key in entry if key.rpartition("_")[2] in _DEADLINE))
+    day = day_of(written)
+    if written and day is None:
+        problems.note(f"unreadable deadline: {' '.join(written[:40].split())!r}")
+    return day
+
+
+_DEADLINE = ("deadline", "frist", "applicationdeadline")
+
+
+def _contents(entry: Any) -> list[str]:
+    return [str(content.get("value") or "") for content in dict.get(entry, "content") or ()]
+
+
 def _link(entry: Any, base: str, problems: Problems) -> str:
     links = dict.get(entry, "links") or ()
     others = [link.get("href", "") for link in links if link.get("rel") == "alternate"]
-    written = [text for text in (_text(entry, "link"), *others) if isinstance(text, str) and text.strip()]
+    own = _text(entry, "link")
+    if dict.get(entry, "guidislink") and own == _text(entry, "id") and not _WEB.match(own):
+        own = ""  # a GUID that is no address and fails to say isPermaLink="false"
+    written = [text for text in (own, *others) if isinstance(text, str) and text.strip()]
     found = next((whole for text in written if (whole := absolute_url(text, base))), "")
     if written and not found:
         problems.note("links that are no web address were dropped")
     return found
+
+
+_WEB = re.compile(r"(?:https?:/)?/", re.I)
 
 
 def _summary(entry: Any, base: str) -> str:

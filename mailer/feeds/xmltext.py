@@ -39,6 +39,7 @@ def read_document(body: bytes, content_type: str, problems: Problems) -> Documen
 
 
 _ROOT = re.compile(r"<(?:[\w.-]+:)?(?P<name>rss|rdf|feed|entry|channel)(?=[\s/>])", re.I)
+_HTML = ("html", "head", "body", "title", "meta", "link", "script", "style", "div", "table", "form", "h1")
 _SPACE = re.compile(r"[\s\ufeff\0]*")
 _FIRST_ELEMENT = re.compile(r"<([A-Za-z_][\w.:-]*)")
 
@@ -69,7 +70,7 @@ def _root_at(text: str, problems: Problems) -> int:
     element = _FIRST_ELEMENT.match(text, at)
     if element and element[1].lower() not in ("br", "b", "p", "pre", "font"):
         raise NotAFeed(
-            "an HTML page" if element[1].lower() == "html" else f"the root element is {element[1][:40]}"
+            "an HTML page" if element[1].lower() in _HTML else f"the root element is {element[1][:40]}"
         )
     # a PHP warning before the feed; not a page that shows one
     later = _ROOT.search(text, at, at + 4096)

@@ -21,6 +21,7 @@ from mailer.installation import Installation, open_installation
 from mailer.settings import Settings
 from subscribers.addresses import address_hash
 from subscribers.model import Basis, MailingList, Subscriber, Subscription, SubscriptionState
+from tests.flow.site import Site, serving
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
@@ -224,3 +225,9 @@ def work(house: Installation) -> Callable[[], None]:
         asyncio.run(daemon.drain(house))
 
     return work
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with serving() as made:
+        yield made

@@ -2,14 +2,10 @@
 
 import asyncio
 import gzip
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
 
-import pytest
 from sqlalchemy import select
 
 from mailer import clock
@@ -20,6 +16,7 @@ from mailer.feeds.refresh import Refreshed, due_feeds, refresh, upsert_feeds
 from mailer.installation import Installation
 from mailer.schedule import read_plan
 from tests.flow.conftest import NOW
+from tests.flow.site import Site
 
 
 def rss(*items: str) -> bytes:
@@ -35,60 +32,6 @@ def entry(number: int, title: str = "Titel", text: str = "Text") -> str:
     )
 
 
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-@dataclass
-class Site:
-    """A web server whose pages are functions that write the answer."""
-
-    port: int = 0
-    pages: dict[str, Answer] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-
-    def offer(self, path: str, body: bytes, *, status: int = 200, etag: str = "") -> None:
-        def answer(request: BaseHTTPRequestHandler) -> None:
-            if etag and request.headers.get("If-None-Match") == etag:
-                request.send_response(304)
-                request.end_headers()
-                return
-            request.send_response(status)
-            request.send_header("Content-Type", "application/rss+xml")
-            if etag:
-                request.send_header("ETag", etag)
-            request.send_header("Content-Length", str(len(body)))
-            request.end_headers()
-            request.wfile.write(body)
-
-        self.pages[path] = answer
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    site = Site()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            site.asked.append(self.path)
-            try:
-                site.pages[self.path](self)
-            except (BrokenPipeError, ConnectionResetError):
-                self.close_connection = True
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    site.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield site
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
 def plan_of(site: Site, *paths: str, allowed: bool = True) -> str:
     feeds = "".join(
         f'[feed.f{n}]\nurl = "http://127.0.0.1:{site.port}{path}"\nallow_private = {str(allowed).lower()}\n'
@@ -98,13 +41,13 @@ def plan_of(site: Site, *paths: str, allowed: bool = True) -> str:
         f'[[newsletter.n.section]]\ntitle = "S"\nfeeds = ["f0"]\n{feeds}'  # fmt: skip
 
 
-def fetch_all(database: Database, plan: str, **bounds: object) -> dict[str, Refreshed]:
+def fetch_all(database: Database, plan: str, at: datetime = NOW, **bounds: object) -> dict[str, Refreshed]:
     with database.write() as session:
         upsert_feeds(session, read_plan(plan).feeds.values())
     with database.read() as session:
         feeds = due_feeds(session, None)
     policy = Policy(**bounds)  # type: ignore[arg-type]
-    done = asyncio.run(refresh(database, feeds, policy=policy, now=lambda: NOW))
+    done = asyncio.run(refresh(database, feeds, policy=policy, now=lambda: at))
     return {each.feed: each for each in done}
 
 
@@ -228,6 +171,107 @@ def test_a_feed_is_due_after_its_time_and_a_broken_one_later_each_time(
             assert due_feeds(session, NOW) == []
             assert due_feeds(session, feed.next_at) == [feed]
     assert waits == [1, 2, 4]
+
+
+def feed_row(database: Database, key: str = "f0") -> Feed:
+    with database.read() as session:
+        return session.get_one(Feed, key)
+
+
+def test_a_broken_feed_says_why_and_since_when_until_it_answers_again(database: Database, site: Site) -> None:
+    plan = plan_of(site, "/f")
+    site.offer("/f", b"", status=410)
+    fetch_all(database, plan, at=NOW)
+    fetch_all(database, plan, at=NOW + timedelta(days=1))
+    broken = feed_row(database)
+    assert (broken.problem, broken.broken_since) == ("the server answered 410: gone for good", NOW)
+    site.offer("/f", rss(entry(1)))
+    fetch_all(database, plan, at=NOW + timedelta(days=2))
+    mended = feed_row(database)
+    assert (mended.problem, mended.broken_since, mended.failures) == ("", None, 0)
+
+
+def test_a_page_in_the_place_of_a_feed_is_named_with_the_feed_it_announces(
+    database: Database, site: Site
+) -> None:
+    link = '<link rel="alternate" type="application/rss+xml" href="/rss.xml">'
+    site.offer("/page", f"<!doctype html><html><head>{link}</head></html>".encode())
+    site.offer("/login", b'<html><form><input type="password"></form></html>')
+    done = fetch_all(database, plan_of(site, "/page", "/login"))
+    at = f"http://127.0.0.1:{site.port}"
+    assert done["f0"].problem == f"an HTML page, not a feed; it announces {at}/rss.xml"
+    assert done["f1"].problem == "a log-in page, not a feed"
+
+
+def test_a_feed_that_moved_for_good_is_read_and_says_where_it_is(database: Database, site: Site) -> None:
+    def moved(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(301)
+        request.send_header("Location", "/new")
+        request.end_headers()
+
+    site.pages["/old"] = moved
+    site.offer("/new", rss(entry(1)))
+    assert fetch_all(database, plan_of(site, "/old"))["f0"].new == 1
+    assert feed_row(database).problem == f"moved for good to http://127.0.0.1:{site.port}/new"
+
+
+def test_a_host_that_wants_to_be_left_alone_is_left_alone_with_all_its_feeds(
+    database: Database, site: Site
+) -> None:
+    def tired(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(503)
+        request.send_header("Retry-After", "7200")
+        request.end_headers()
+
+    site.pages["/busy"] = tired
+    site.offer("/f", rss(entry(1)))
+    done = fetch_all(database, plan_of(site, "/busy", "/f", "/f"))
+    assert done["f0"].problem == "the server answered 503: not available for now"
+    assert "wants to be left alone until 10:00 UTC" in done["f2"].problem
+    assert len(site.asked) <= 2
+    with database.read() as session:
+        assert due_feeds(session, NOW + timedelta(minutes=119)) == []
+        assert len(due_feeds(session, NOW + timedelta(minutes=120))) == 3
+    assert feed_row(database, "f2").state is FeedState.NEW  # not its fault
+
+
+def test_an_address_that_is_none_breaks_only_its_own_feed(database: Database, site: Site) -> None:
+    site.offer("/f", rss(entry(1)))
+    plan = plan_of(site, "/f", "/f")
+    with database.write() as session:
+        upsert_feeds(session, read_plan(plan).feeds.values())
+        session.get_one(Feed, "f0").url = "http://[::1"
+    with database.read() as session:
+        feeds = due_feeds(session, None)
+    done = asyncio.run(refresh(database, feeds, policy=Policy(), now=lambda: NOW))
+    assert [(one.problem, one.new) for one in done] == [("not a web address", 0), ("", 1)]
+
+
+def test_many_slow_hosts_are_asked_at_once(database: Database) -> None:
+    hosts = [f"127.0.1.{n}" for n in range(1, 31)]
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.3)
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + rss(entry(1)))
+        writer.close()
+
+    async def all_of_them() -> list[Refreshed]:
+        first = await asyncio.start_server(slow, hosts[0], 0)
+        port = first.sockets[0].getsockname()[1]
+        async with first, await asyncio.start_server(slow, hosts[1:], port):
+            with database.write() as session:
+                session.add_all(
+                    Feed(key=host, url=f"http://{host}:{port}/", every=3600, allow_private=True)
+                    for host in hosts
+                )
+            with database.read() as session:
+                feeds = due_feeds(session, None)
+            return await refresh(database, feeds, policy=Policy(), now=lambda: NOW)
+
+    began = time.monotonic()
+    assert [one.new for one in asyncio.run(all_of_them())] == [1] * 30
+    assert time.monotonic() - began < 30 * 0.3 / 2
 
 
 def test_a_feed_that_the_plan_drops_is_fetched_no_more(database: Database, site: Site) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailer.feeds.identity import canonical
 from mailer.feeds.parse import NotAFeed, ParsedFeed, parse
 
 SITE = "https://www.musterstadt.example/aktuelles/rss.xml"
@@ -258,6 +259,48 @@ def test_an_item_without_guid_is_named_by_its_page_or_else_by_title_and_date() -
     assert identities(bare) != identities(item(title="A", pubDate="06.03.2024"))
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("/a?tx_news_pi1[news]=12&cHash=aaa", "/a?tx_news_pi1%5Bnews%5D=12&cHash=bbb"),
+        ("/a;jsessionid=1F2E.live?x=1", "/a?x=1&utm_campaign=rss&utm_medium=feed"),
+        ("/a?PHPSESSID=1&id=7", "/a?id=7&wt_mc=rss"),
+        ("/?cHash=1", "/"),
+    ],
+)
+def test_checksums_tracking_and_sessions_name_no_page(one: str, other: str) -> None:
+    assert canonical(f"https://www.musterstadt.example{one}") == canonical(
+        f"https://www.musterstadt.example{other}"
+    )
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["/a?tx_news_pi1[news]=12&tx_news_pi1[action]=detail&no_cache=1", "/a?id=1&L=0", "/a?12", "/a?q=a%26b#c"],
+)
+def test_the_rest_of_an_address_stays_as_it_is(link: str) -> None:
+    assert canonical(f"https://www.musterstadt.example{link}") == f"https://www.musterstadt.example{link}"
+
+
+def test_a_guid_that_is_no_address_stays_as_written_wherever_the_feed_is() -> None:
+    body = rss(item(title="A", guid="417"))  # isPermaLink is true unless it says false (RSS 2.0)
+    for url in (SITE, SITE.replace("https:", "http:"), "https://neu.musterstadt.example/rss"):
+        (entry,) = parse(body, url=url).items
+        assert (entry.identity, entry.url) == ("417", "")
+    link = rss(item(title="A", guid="https://www.musterstadt.example/417"))
+    assert parse(link).items[0].url == "https://www.musterstadt.example/417"
+
+
+def test_relative_links_of_rss_start_at_the_site_it_names() -> None:
+    (entry,) = parse(rss(item(title="A", link="news/7", guid="7")), url=SITE).items
+    assert entry.url == "https://www.musterstadt.example/news/7"
+
+
+def test_a_title_with_a_marked_section_of_no_known_kind_is_read() -> None:
+    (entry,) = parse(rss(item(title="&lt;b&gt;Fest&lt;/b&gt; &lt;![WAS[mit]] Musik", guid="1"))).items
+    assert entry.title.startswith("Fest")
+
+
 def test_exact_repeats_are_folded() -> None:
     feed = parse(rss(contao(2) + contao(2)))
     assert len(feed.items) == 1
@@ -281,6 +324,7 @@ def test_a_link_that_is_no_web_address_is_dropped(link: str) -> None:
         (b" \n", "empty"),
         (b"<!DOCTYPE html><html><body>404</body></html>", "an HTML page"),
         (b"<html><body><rss></rss></body></html>", "an HTML page"),
+        (b"<head><title>Anmeldung</title></head>", "an HTML page"),
         (b"<sitemap/>", "the root element is sitemap"),
         (b"\x1f\x8b\x08\0\0", "compressed or binary data"),
         (b"\0\0\0", "compressed or binary data"),
@@ -293,6 +337,7 @@ def test_a_link_that_is_no_web_address_is_dropped(link: str) -> None:
         (rss("<item/>" * 100_000), "too many items"),
         (rss("<item>" + "<category>x</category>" * 50_000 + "</item>"), "too many parts in one item"),
         (b"<rss><channel><" + b"<a>" * 500_000, "not well-formed, and too large to be mended"),
+        (rss(item(title="A", description="<![CDATA[" + "<a href='x'>" * 300_000 + "]]>")), "too much markup"),
         (b"<!DOCTYPE rss [" + b"<!--" * 500_000, "an endless document type declaration"),
     ],
 )  # fmt: skip
@@ -359,4 +404,30 @@ def test_no_rubble_of_a_feed_makes_the_reader_raise_anything_else(start: str, ru
     feed = only_not_a_feed(body)
     if feed is not None:
         assert all(one.url == "" or one.url.startswith("http") for one in feed.items)
+        assert len({one.identity for one in feed.items}) == len(feed.items)
+
+
+JSON_FEED = json.dumps(
+    {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": "Musterstadt",
+        "items": [
+            {"id": "1", "title": "Fest", "content_html": "<p>Frist: 5.3.2026</p>", "_deadline": "2026-03-05"}
+        ],
+    }
+).encode()
+
+
+@given(
+    st.sampled_from([TYPO3_NEWS, ATOM, RDF, JSON_FEED, CALENDAR.encode()]),
+    st.lists(st.tuples(st.floats(0, 1), st.integers(0, 40), st.binary(max_size=8)), min_size=1, max_size=6),
+)
+def test_no_mutation_of_a_feed_makes_the_reader_raise_anything_else(
+    body: bytes, changes: list[tuple[float, int, bytes]]
+) -> None:
+    for where, cut, put in changes:
+        at = int(where * len(body))
+        body = body[:at] + put + body[at + cut :]
+    feed = only_not_a_feed(body)
+    if feed is not None:
         assert len({one.identity for one in feed.items}) == len(feed.items)

@@ -33,7 +33,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[list[str]]]:
     """The world's DNS: successive answers per name; unknown names fail, and every question is kept."""
     answers: dict[str, list[list[str]]] = {"asked": []}
 
-    async def getaddrinfo(_loop: Any, host: Any, port: int, **_: Any) -> list[Any]:
+    def getaddrinfo(host: Any, port: int, *_: Any, **__: Any) -> list[Any]:
         name = host.decode() if isinstance(host, bytes) else host
         answers["asked"].append([name])
         if not answers.get(name):
@@ -41,7 +41,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[list[str]]]:
         now = answers[name].pop(0) if len(answers[name]) > 1 else answers[name][0]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in now]
 
-    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     return answers
 
 

@@ -1,10 +1,12 @@
 import asyncio
 import gzip
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import brotli
 import pytest
 
 from mailer.feeds.fetch import Fetched, FetchProblem, Kind, NotModified, Policy, fetch
@@ -76,6 +78,7 @@ def test_an_unchanged_feed_is_not_sent_again(web_server: Any, head: Any) -> None
         ("gzip", gzip.compress(FEED[:20]) + gzip.compress(FEED[20:])),  # two members
         ("deflate", zlib.compress(FEED)),
         ("deflate", zlib.compress(FEED)[2:-4]),  # raw, as some servers send it
+        ("br", brotli.compress(FEED)),
         ("identity", FEED),
     ],
 )
@@ -85,7 +88,13 @@ def test_compressed_bodies_arrive_whole(web_server: Any, head: Any, encoding: st
 
 @pytest.mark.parametrize(
     ("encoding", "packed"),
-    [("gzip", gzip.compress(FEED)[:-9]), ("gzip", b"no gzip at all"), ("br", FEED), ("gzip, gzip", FEED)],
+    [
+        ("gzip", gzip.compress(FEED)[:-9]),
+        ("gzip", b"no gzip at all"),
+        ("br", FEED),
+        ("br", brotli.compress(FEED)[:-4]),
+        ("gzip, gzip", FEED),
+    ],
 )
 def test_broken_or_strange_compression_is_said(
     web_server: Any, head: Any, encoding: str, packed: bytes
@@ -93,13 +102,38 @@ def test_broken_or_strange_compression_is_said(
     assert outcome(web_server, saying(head(Content_Encoding=encoding), packed)).kind is Kind.UNREACHABLE
 
 
-def test_a_gzip_bomb_is_cut_at_the_limit(web_server: Any, head: Any) -> None:
+def _gzip_bomb() -> bytes:
     squeeze = zlib.compressobj(wbits=31)
-    bomb = b"".join(squeeze.compress(bytes(1_000_000)) for _ in range(200)) + squeeze.flush()
+    return b"".join(squeeze.compress(bytes(1_000_000)) for _ in range(200)) + squeeze.flush()
+
+
+def _brotli_bomb() -> bytes:
+    squeeze = brotli.Compressor(quality=5)
+    return b"".join(squeeze.process(bytes(1_000_000)) for _ in range(200)) + squeeze.finish()
+
+
+@pytest.mark.parametrize(("encoding", "make"), [("gzip", _gzip_bomb), ("br", _brotli_bomb)])
+def test_a_bomb_is_cut_at_the_limit(
+    web_server: Any, head: Any, encoding: str, make: Callable[[], bytes]
+) -> None:
+    bomb = make()
     assert len(bomb) < 250_000  # of 200 MB
+    tracemalloc.start()
     started = time.monotonic()
-    assert outcome(web_server, saying(head(Content_Encoding="gzip"), bomb)).kind is Kind.TOO_LARGE
+    assert outcome(web_server, saying(head(Content_Encoding=encoding), bomb)).kind is Kind.TOO_LARGE
     assert time.monotonic() - started < 2
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_how_long_a_server_wants_to_be_left_alone_is_told(web_server: Any, head: Any, status: int) -> None:
+    problem = outcome(web_server, saying(head(f"{status} No", Retry_After="120")))
+    assert (problem.kind, problem.status, problem.retry_after) == (Kind.STATUS, status, "120")
+
+
+def test_a_feed_that_is_gone_for_good_says_so(web_server: Any, head: Any) -> None:
+    assert outcome(web_server, saying(head("410 Gone"))).message == "the server answered 410: gone for good"
 
 
 def test_an_endless_body_is_cut_at_the_limit(web_server: Any, head: Any) -> None:
