@@ -34,6 +34,7 @@ class Policy:
     max_bytes: int = 10_000_000  # on the wire, and again when decompressed
     total_seconds: float = 30.0  # for everything: names, TLS, redirects, a dripping body
     max_redirects: int = 5
+    host_pause: float = 0.5  # seconds between the starts of two requests to one host
     allow_private: frozenset[str] = frozenset()  # names (or address literals) that may lie inside
     allowed_ports: frozenset[int] = frozenset({80, 443})
     proxy: str | None = None  # http://[user:password@]host:port

@@ -9,8 +9,6 @@ from urllib.parse import urlsplit
 
 #: requests under way at once, over all hosts and to one of them
 AT_ONCE, AT_ONE_HOST = 32, 2
-#: seconds between the starts of two requests to one host
-PAUSE = 0.5
 LONGEST_REST = timedelta(days=1)
 
 
@@ -36,9 +34,13 @@ def rests_until(retry_after: str, now: datetime) -> datetime | None:
 
 
 class Turns:
-    """Who may ask now. A host with many feeds keeps them in its own queue and takes nobody else's place."""
+    """Who may ask now. A host with many feeds keeps them in its own queue and takes nobody else's place.
 
-    def __init__(self) -> None:
+    `pause` are the seconds between the starts of two requests to one host.
+    """
+
+    def __init__(self, pause: float) -> None:
+        self.pause = pause
         self.at_once = asyncio.Semaphore(AT_ONCE)
         self.hosts: dict[str, _Host] = {}
 
@@ -50,7 +52,7 @@ class Turns:
             async with queue.starting:
                 await asyncio.sleep(queue.next_start - asyncio.get_running_loop().time())
                 await self.at_once.acquire()
-                queue.next_start = asyncio.get_running_loop().time() + PAUSE
+                queue.next_start = asyncio.get_running_loop().time() + self.pause
             try:
                 yield
             finally:

@@ -85,7 +85,7 @@ async def refresh(
     What nobody foresaw is raised when all others are done.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="feeds") as desk:
-        round_ = _Round(database, policy, now, desk)
+        round_ = _Round(database, policy, now, desk, Turns(policy.host_pause))
         done = await asyncio.gather(*(round_.one(feed) for feed in feeds), return_exceptions=True)
     for one in done:
         if isinstance(one, BaseException):
@@ -101,7 +101,7 @@ class _Round:
     policy: Policy
     now: Callable[[], datetime]
     desk: Executor
-    turns: Turns = field(default_factory=Turns)
+    turns: Turns
     trust: asyncio.Future[ssl.SSLContext] | None = None
     #: hosts that asked to be left alone, and until when
     resting: dict[str, datetime] = field(default_factory=dict)

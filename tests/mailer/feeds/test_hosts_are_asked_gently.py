@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mailer.feeds.hosts import AT_ONCE, PAUSE, Turns, host_of, rests_until
+from mailer.feeds.hosts import AT_ONCE, Turns, host_of, rests_until
 
 NOW = datetime(2026, 3, 5, 12, tzinfo=UTC)
 
@@ -37,6 +37,9 @@ def test_the_host_of_an_address_is_its_name_alone(url: str, host: str) -> None:
     assert host_of(url) == host
 
 
+PAUSE = 0.5
+
+
 def test_one_host_is_asked_by_two_at_a_time_and_not_in_one_breath() -> None:
     turns_begun: list[float] = []
     most = under_way = 0
@@ -51,7 +54,7 @@ def test_one_host_is_asked_by_two_at_a_time_and_not_in_one_breath() -> None:
             under_way -= 1
 
     async def all_of_them() -> None:
-        turns = Turns()
+        turns = Turns(PAUSE)
         await asyncio.gather(*(ask(turns) for _ in range(3)))
 
     asyncio.run(all_of_them())
@@ -67,7 +70,7 @@ def test_a_host_with_many_feeds_keeps_no_other_waiting() -> None:
         return host
 
     async def race() -> float:
-        turns = Turns()
+        turns = Turns(PAUSE)
         crowd = [asyncio.create_task(ask(turns, "crowded.example")) for _ in range(2 * AT_ONCE)]
         await asyncio.sleep(0)
         started = time.monotonic()
