@@ -1,7 +1,7 @@
 """From the bytes of an XML feed to text that a strict XML parser takes, mended where the wild needs it.
 
-Everything before the root element is dropped: with it goes any document type declaration, so no
-entity is ever declared, expanded or fetched (XML 1.0 sections 2.8 and 4.2), whatever parser reads on.
+Everything before the root element is dropped. A document type declaration that is not one of RSS 0.9x's own
+is refused, so no entity is ever declared, expanded or fetched (XML 1.0 sections 2.8 and 4.2).
 """
 
 import html.entities
@@ -58,8 +58,10 @@ def _root_at(text: str, problems: Problems) -> int:
         elif text[at : at + 9].upper() == "<!DOCTYPE":
             if text[at + 9 : at + 15].strip().lower() == "html":
                 raise NotAFeed("an HTML page")
-            problems.note("a document type declaration was dropped unread")
-            end = _doctype_end(text, at)
+            known = _KNOWN_DOCTYPE.match(text, at)
+            if known is None:
+                raise NotAFeed("a document type declaration of its own, which no feed needs")
+            end = known.end()
         else:
             break
         if end <= at + 2:
@@ -80,22 +82,18 @@ def _root_at(text: str, problems: Problems) -> int:
     return later.start()
 
 
-def _doctype_end(text: str, at: int) -> int:
-    """Just past a DOCTYPE: quotes and comments hide brackets, an internal subset hides `>`."""
-    depth = 0
-    for piece in _DOCTYPE_PIECE.finditer(text, at + 9, at + _LONGEST_DOCTYPE):
-        match piece[0][0]:
-            case "[":
-                depth += 1
-            case "]":
-                depth -= 1
-            case ">" if depth <= 0:
-                return piece.end()
-    raise NotAFeed("an endless document type declaration")
-
-
-_LONGEST_DOCTYPE = 20_000  # bounds the search, which is quadratic in unclosed comments
-_DOCTYPE_PIECE = re.compile(r"<!--.*?-->|\"[^\"]*\"|'[^']*'|[\[\]>]", re.S)
+# What RSS 0.9x asks for, and what RDF sites write: names for a vocabulary, which nobody fetches. A declaration
+# of its own could declare entities, or name a file to be read.
+_KNOWN_DOCTYPE = re.compile(
+    r"""<!DOCTYPE\s{1,9}[\w:.-]{1,40}\s{0,99}
+    (?:PUBLIC\s{1,99}["']
+        (?:-//Netscape\ Communications//DTD\ RSS\ 0\.9|-//DUBLIN\ CORE//DCMES\ DTD)[^"'<>\[]{0,80}["']
+        (?:\s{1,99}["']http://[^"'<>\[]{0,200}["'])?
+    |SYSTEM\s{1,99}["']
+        http://(?:my\.netscape\.com|www\.rssboard\.org|backend\.userland\.com)/[^"'<>\[]{0,200}["'])?
+    \s{0,99}>""",
+    re.I | re.X,
+)
 
 
 def _mend(text: str, problems: Problems) -> str:
