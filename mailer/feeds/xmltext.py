@@ -82,8 +82,8 @@ def _root_at(text: str, problems: Problems) -> int:
     return later.start()
 
 
-# What RSS 0.9x asks for, and what RDF sites write: names for a vocabulary, which nobody fetches. A declaration
-# of its own could declare entities, or name a file to be read.
+# What RSS 0.9x asks for, and what RDF sites write: names for a vocabulary, which nobody fetches. A document
+# type of its own could declare entities, or name a file to be read.
 _KNOWN_DOCTYPE = re.compile(
     r"""<!DOCTYPE\s{1,9}[\w:.-]{1,40}\s{0,99}
     (?:PUBLIC\s{1,99}["']
