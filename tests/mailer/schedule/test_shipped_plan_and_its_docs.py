@@ -32,6 +32,7 @@ def test_the_shipped_plan_is_sound_and_has_the_promised_newsletters() -> None:
     assert [section.title for section in infomail.sections] == [
         "Aus dem Netzwerk",
         "Praxisbeispiele",
+        "Gesuche & Angebote",
         "Förderung & Wettbewerbe",
         "Qualifizierung",
         "Termine",
