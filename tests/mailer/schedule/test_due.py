@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice, pairwise, takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -242,3 +242,31 @@ def test_a_clock_that_never_stops_misses_nothing(made: tuple[Plan, Newsletter], 
     all_of_them = takewhile(lambda p: p.slot < end + timedelta(days=40), slots(newsletter, plan, start))
     by_the_end = [p for p in all_of_them if p.send_at is not None and start < p.send_at <= end]
     assert [p for p in composed if p.send_at is not None and start < p.send_at <= end] == by_the_end
+
+
+@pytest.mark.parametrize(
+    ("rule", "fits"),
+    [
+        ("daily 02:30", lambda day: True),
+        ("daily 03:00", lambda day: True),
+        ("sun 02:00", lambda day: day.isoweekday() == 7),
+        ("first tue 09:00", lambda day: day.isoweekday() == 2 and day.day <= 7),
+    ],
+)
+def test_over_ten_years_of_changing_clocks_each_slot_is_due_exactly_once(
+    plan_of: Any, rule: str, fits: Callable[[date], bool]
+) -> None:
+    plan, newsletter = plan_of(rule, 'draft = "1h"\nlate = "24h"\non_no_send_day = "send"')
+    start, end = datetime(2026, 1, 1, tzinfo=BERLIN), datetime(2036, 1, 1, tzinfo=BERLIN)
+    last: datetime = start
+    found: list[date] = []
+    now = start.astimezone(UTC)
+    while now < end:
+        while (planned := due(newsletter, plan, now, last)) is not None:
+            last = planned.slot
+            found.append(planned.slot.astimezone(BERLIN).date())
+        now += timedelta(hours=11)
+    days = [start.date() + timedelta(days=n) for n in range((end.date() - start.date()).days + 1)]
+    wanted = [day for day in days if fits(day)]
+    assert found == wanted[: len(found)]
+    assert found[-1] >= end.date() - timedelta(days=32)
