@@ -11,7 +11,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from mailer.cli import Refused
-from mailer.cli.surroundings import AS, DAY, JSON, actor, now, open_database, print_json
+from mailer.cli.surroundings import AS, DAY, JSON, actor, now, open_database, open_house, print_json
 from mailer.cli.tables import print_table
 from mailer.feeds.model import Item
 from mailer.issues.edit import (
@@ -147,12 +147,15 @@ def edit(
     who: str = AS,
 ) -> None:
     """Put an entry otherwise; from then on no fetch changes it."""
-    with open_database() as database, database.write() as session:
+    with open_house() as house, house.database.write() as session:
         found = _found(session, entry)
-        zone = session.get_one(Issue, found.issue_id).zone
-        said = _said(zone, title, text, url, deadline, starts, ends, location, places, roles, internal)
+        issue = session.get_one(Issue, found.issue_id)
+        said = _said(issue.zone, title, text, url, deadline, starts, ends, location, places, roles, internal)
+        newsletter = house.plan.newsletters.get(issue.newsletter)
+        order = {section.title: section.order for section in newsletter.sections} if newsletter else {}
+        by_deadline = order.get(found.section) == "deadline"
         with _refusing():
-            edit_entry(session, found, said, actor=actor(who), now=now())
+            edit_entry(session, found, said, by_deadline=by_deadline, actor=actor(who), now=now())
 
 
 @app.command()

@@ -42,14 +42,28 @@ def edit_issue(
 
 
 def edit_entry(
-    session: Session, entry: Entry, fields: Mapping[str, Any], *, actor: str, now: datetime
+    session: Session,
+    entry: Entry,
+    fields: Mapping[str, Any],
+    *,
+    by_deadline: bool = False,
+    actor: str,
+    now: datetime,
 ) -> None:
-    """Put an entry otherwise (ENTRY_FIELDS); from then on no fetch changes it. Raises CannotEdit."""
+    """Put an entry otherwise (ENTRY_FIELDS); from then on no fetch changes it. Raises CannotEdit.
+
+    In a section that the plan sorts `by_deadline`, a new one gives the entry its place there.
+    """
     cleaned = _cleaned(fields, ENTRY_FIELDS)
     if not cleaned.get("title", entry.title):
         raise CannotEdit("an entry needs a title")
-    _change(session, _open(session, entry), entry, "edit", cleaned, actor, now)
+    issue = _open(session, entry)
+    _change(session, issue, entry, "edit", cleaned, actor, now)
     entry.edited_at = now
+    if by_deadline and "deadline" in cleaned and entry.state is EntryState.PLACED:
+        others = [each for each in _placed(session, issue, entry.section_position) if each.id != entry.id]
+        before = sum(_last_day(each) <= _last_day(entry) for each in others)
+        move(session, entry, to=before + 1, actor=actor, now=now)
 
 
 def renew_entry(session: Session, entry: Entry, *, actor: str, now: datetime) -> None:
@@ -227,6 +241,12 @@ def _keep(
         issue.state = next_state(issue.state, Act.REVISE)
     session.flush()
     put_on_record(session, issue, f"entry-{act}" if entry else act, actor=actor, now=now)
+
+
+def _last_day(entry: Entry) -> date:
+    """By what a section sorts by deadline; what has none stands behind the others."""
+    moment = entry.ends or entry.starts
+    return entry.deadline or (moment.date() if moment else date.max)
 
 
 def _json(value: Any) -> Any:

@@ -130,6 +130,17 @@ def test_each_edit_is_kept_with_who_when_before_and_after(issue: tuple[Database,
         assert edit.after == {"title": "Neu", "deadline": "2026-12-24"}
 
 
+def test_a_deadline_by_hand_gives_an_entry_its_place_where_the_section_is_sorted_by_it(
+    issue: tuple[Database, int],
+) -> None:
+    for title, day in (("T1", 20), ("T2", 10), ("T3", 15)):
+        fields = {"deadline": date(2026, 12, day)}
+        _act(issue, title, edit_entry, fields=fields, by_deadline=True)
+    assert _entries(*issue) == ["T2", "T3", "T1", "P1"]
+    _act(issue, "T1", edit_entry, fields={"deadline": date(2026, 12, 1)})
+    assert _entries(*issue) == ["T2", "T3", "T1", "P1"]
+
+
 def test_an_edit_takes_a_release_back(issue: tuple[Database, int]) -> None:
     database, issue_id = issue
     with database.write() as session:
