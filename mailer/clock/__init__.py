@@ -1,0 +1,66 @@
+"""What is due, and who does it: the clock selects and pushes, the stages do the work.
+
+    fetching    what feeds bring
+    composing   the issues whose time has come
+    starting    approved issues, on their way
+    people      what people are owed: offices, mails, what came back, what is kept no longer
+
+Every function may be called as often as one likes: the keys in the database make a second
+clock, or a second call, change nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mailer.clock.composing import compose_due
+from mailer.clock.fetching import refresh_feeds, sync_feeds
+from mailer.clock.people import answer_requests, ask_holders, lapse_offices, read_receipts, retain
+from mailer.clock.starting import NotReady, start, start_due, start_window
+from mailer.feeds.refresh import Refreshed
+from mailer.installation import Installation
+
+__all__ = [
+    "NotReady",
+    "Ticked",
+    "answer_requests",
+    "ask_holders",
+    "compose_due",
+    "lapse_offices",
+    "read_receipts",
+    "refresh_feeds",
+    "retain",
+    "start",
+    "start_due",
+    "start_window",
+    "sync_feeds",
+    "tick",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """What one round of the clock did."""
+
+    feeds: list[Refreshed]
+    composed: list[int]
+    started: list[int]
+    #: subscriptions that ended with an office, and questions whether one is still right
+    lapsed: int
+    asked: int
+    notices: int
+    receipts: int
+    retained: dict[str, int]
+
+
+async def tick(house: Installation, *, now: datetime) -> Ticked:
+    """Everything that is due, once, in the order of the river."""
+    return Ticked(
+        lapsed=lapse_offices(house, now=now),
+        asked=ask_holders(house, now=now),
+        feeds=await refresh_feeds(house, now=now),
+        composed=compose_due(house, now=now),
+        started=start_due(house, now=now),
+        notices=answer_requests(house, now=now),
+        receipts=read_receipts(house, now=now),
+        retained=retain(house, now=now),
+    )
