@@ -34,6 +34,7 @@ _EVERY = {
     "retain": 3600,
     "feeds": 30,
     "compose": 10,
+    "remind": 10,
     "start": 5,
     "requests": 1,
     "receipts": 1,
@@ -123,6 +124,7 @@ async def _clock(house: Installation) -> AsyncIterator[None]:
         # it waits for others, so it stays in the loop: there the end of `serve` can break it off
         "feeds": lambda: clock.refresh_feeds(house, now=_now()),
         "compose": lambda: asyncio.to_thread(clock.compose_due, house, now=_now()),
+        "remind": lambda: asyncio.to_thread(clock.remind, house, now=_now()),
         "start": lambda: asyncio.to_thread(clock.start_due, house, now=_now()),
         "requests": lambda: asyncio.to_thread(clock.answer_requests, house, now=_now()),
         "receipts": lambda: asyncio.to_thread(clock.read_receipts, house, now=_now()),

@@ -2,6 +2,7 @@
 
     fetching    what feeds bring
     composing   the issues whose time has come
+    reminding   what staff are told of those that wait for their release
     starting    approved issues, on their way
     people      what people are owed: offices, mails, what came back, what is kept no longer
 
@@ -15,6 +16,7 @@ from datetime import datetime
 from mailer.clock.composing import compose_due
 from mailer.clock.fetching import refresh_feeds, sync_feeds
 from mailer.clock.people import answer_requests, ask_holders, lapse_offices, read_receipts, retain
+from mailer.clock.reminding import remind
 from mailer.clock.starting import NotReady, start, start_due, start_window
 from mailer.feeds.refresh import Refreshed
 from mailer.installation import Installation
@@ -28,6 +30,7 @@ __all__ = [
     "lapse_offices",
     "read_receipts",
     "refresh_feeds",
+    "remind",
     "retain",
     "start",
     "start_due",
@@ -43,6 +46,8 @@ class Ticked:
 
     feeds: list[Refreshed]
     composed: list[int]
+    #: mails asked for that tell staff of issues
+    reminded: int
     started: list[int]
     #: subscriptions that ended with an office, and questions whether one is still right
     lapsed: int
@@ -59,6 +64,7 @@ async def tick(house: Installation, *, now: datetime) -> Ticked:
         asked=ask_holders(house, now=now),
         feeds=await refresh_feeds(house, now=now),
         composed=compose_due(house, now=now),
+        reminded=remind(house, now=now),
         started=start_due(house, now=now),
         notices=answer_requests(house, now=now),
         receipts=read_receipts(house, now=now),

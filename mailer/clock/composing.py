@@ -5,12 +5,14 @@ from datetime import datetime
 
 import structlog
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from mailer import schedule
 from mailer.installation import Installation
-from mailer.issues.compose import compose
-from mailer.issues.model import IssueState, entries_of, last_slot
-from mailer.issues.release import act_on
+from mailer.issues.compose import compose, fill
+from mailer.issues.model import Issue, IssueState, entries_of, issues_of, last_slot
+from mailer.issues.release import act_on, was_edited
+from mailer.issues.timing import postpone
 from mailer.issues.workflow import Act
 from subscribers.model import MailingList
 
@@ -20,9 +22,14 @@ log = structlog.get_logger()
 def compose_due(
     house: Installation, *, now: datetime, newsletters: Iterable[schedule.Newsletter] | None = None
 ) -> list[int]:
-    """Compose the issues whose time has come; those that need no release are approved by the clock."""
+    """Compose the issues whose time has come; those that need no release are approved by the clock.
+
+    Those that wait for more items come first: one that is given up leaves its items to the next.
+    """
     composed = []
     for newsletter in house.plan.newsletters.values() if newsletters is None else newsletters:
+        for issue in _waiting(house, newsletter, now):
+            _look_again(house, newsletter, issue, now)
         while planned := _next_due(house, newsletter, now):
             try:
                 composed.append(_compose(house, newsletter, planned, now))
@@ -55,10 +62,41 @@ def _compose(
         )
         if issue.state is IssueState.DRAFT and planned.send_at is None:
             act_on(session, issue, Act.CANCEL, actor="clock", now=now)
+        elif issue.state is IssueState.DRAFT and issue.postponed:
+            postpone(session, issue, newsletter, house.plan, actor="clock", now=now)
         elif issue.state is IssueState.DRAFT and newsletter.release == "none":
-            if entries_of(session, issue):
-                act_on(session, issue, Act.APPROVE, actor="clock", now=now)
-            else:  # the plan sends with few items (too_few), but there is not one
-                act_on(session, issue, Act.CANCEL, actor="clock", now=now)
-                log.warning("issue.empty", issue=issue.id)
+            _release(session, issue, now)
         return issue.id
+
+
+def _waiting(house: Installation, newsletter: schedule.Newsletter, now: datetime) -> list[int]:
+    with house.database.read() as session:
+        return [
+            issue.id
+            for issue in issues_of(session, [IssueState.DRAFT])
+            if issue.newsletter == newsletter.key and _is_to_be_looked_at(issue, newsletter, now)
+        ]
+
+
+def _is_to_be_looked_at(issue: Issue, newsletter: schedule.Newsletter, now: datetime) -> bool:
+    return issue.postponed and now >= issue.send_at - newsletter.draft
+
+
+def _look_again(house: Installation, newsletter: schedule.Newsletter, issue_id: int, now: datetime) -> None:
+    with house.database.write() as session:
+        issue = session.get_one(Issue, issue_id, with_for_update=True)
+        if issue.state is not IssueState.DRAFT or not _is_to_be_looked_at(issue, newsletter, now):
+            return  # another clock was first
+        if not was_edited(session, issue):
+            fill(session, issue, newsletter, actor="clock", now=now)
+        postpone(session, issue, newsletter, house.plan, actor="clock", now=now)
+        if issue.state is IssueState.DRAFT and not issue.postponed and newsletter.release == "none":
+            _release(session, issue, now)
+
+
+def _release(session: Session, issue: Issue, now: datetime) -> None:
+    if entries_of(session, issue):
+        act_on(session, issue, Act.APPROVE, actor="clock", now=now)
+    else:  # the plan sends with few items (too_few), but there is not one
+        act_on(session, issue, Act.CANCEL, actor="clock", now=now)
+        log.warning("issue.empty", issue=issue.id)

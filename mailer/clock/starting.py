@@ -14,11 +14,12 @@ from mailer.issues.model import Issue, IssueState, entries_of, issues_of
 from mailer.issues.release import act_on, is_approved
 from mailer.issues.workflow import Act, IllegalMove, next_state
 from mailer.outbox.freeze import EditionMissing, freeze
+from mailer.outbox.readers import readers_of
 from mailer.render.choose import Chooser
 from mailer.render.editions import render_editions
 from mailer.render.mjml import BadMjml, NotSelfContained
 from mailer.render.preflight import imprint_gaps
-from subscribers.audience import audience_keys, lists_of_newsletter
+from subscribers.audience import audience_keys
 from subscribers.model import Import, MailingList
 
 log = structlog.get_logger()
@@ -57,10 +58,11 @@ def start_due(house: Installation, *, now: datetime) -> list[int]:
 def start_window(plan: schedule.Plan, issue: Issue) -> tuple[datetime, datetime] | None:
     """First and last instant at which the clock starts this issue, once it is released.
 
-    None where the clock never does: the plan says no time for it, so somebody must.
+    None where the clock never does: neither plan nor person said a time for it, or the plan knows its
+    newsletter no longer.
     """
     newsletter = plan.newsletters.get(issue.newsletter)
-    if issue.special or newsletter is None:
+    if newsletter is None or not issue.has_time:
         return None
     return issue.send_at, issue.send_at + newsletter.late
 
@@ -90,8 +92,8 @@ def start(house: Installation, issue_id: int, *, actor: str, now: datetime) -> i
 def _render(house: Installation, issue_id: int, now: datetime) -> None:
     with house.database.read() as session:
         issue = session.get_one(Issue, issue_id)
-        lists = lists_of_newsletter(session, issue.list_key, issue.newsletter)
-        keys = audience_keys(session, lists, _day(issue, now))
+        readers = readers_of(session, issue)
+        keys = audience_keys(session, readers.lists, _day(issue, now), among=readers.among)
     render_editions(
         house.database, issue_id, keys, letterhead=house.letterhead, signing=house.signing, now=now
     )

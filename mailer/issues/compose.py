@@ -74,9 +74,11 @@ def compose(
             if position >= len(section.items):
                 entry.state = EntryState.REJECTED
             session.add(entry)
-    if not special and len(titles) < newsletter.too_few.below and newsletter.too_few.then != "send":
-        # the slot keeps its row, so nothing composes it a second time; its items stay free
-        issue.state = next_state(issue.state, Act.CANCEL)
+    if not special and len(titles) < newsletter.too_few.below:
+        # either way the slot keeps its row, so nothing composes it a second time
+        if newsletter.too_few.then == "skip":
+            issue.state = next_state(issue.state, Act.CANCEL)  # its items stay free
+        issue.postponed = newsletter.too_few.then == "postpone"
     session.flush()
     put_on_record(session, issue, "compose", actor=actor, now=now, entries=len(titles), state=issue.state)
     return issue
@@ -101,6 +103,11 @@ def update(session: Session, issue: Issue, newsletter: Newsletter, *, actor: str
     session.flush()
     put_on_record(session, issue, "update", actor=actor, now=now, entries=appended)
     return appended
+
+
+def fill(session: Session, issue: Issue, newsletter: Newsletter, *, actor: str, now: datetime) -> int:
+    """Place what came since into a draft that waits for more. Returns how many. Raises NotADraft."""
+    return update(session, issue, newsletter, actor=actor, now=now)
 
 
 def _chosen(session: Session, newsletter: Newsletter, slot: datetime, at: datetime) -> list[Chosen]:

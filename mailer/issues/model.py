@@ -80,6 +80,11 @@ class Issue(Base):
     frozen_at: Mapped[datetime | None] = mapped_column(Utc)
     sent_at: Mapped[datetime | None] = mapped_column(Utc)
 
+    @property
+    def has_time(self) -> bool:
+        """Whether plan or person said when it goes out; a special issue has its slot until somebody does."""
+        return not self.special or self.send_at != self.slot
+
 
 class EntryState(enum.StrEnum):
     """What stands in the issue is PLACED; nothing else is seen by a reader."""
