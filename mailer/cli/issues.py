@@ -1,18 +1,16 @@
-"""`infomail issues`: compose, look at, release and send."""
+"""`infomail issues`: compose and look at; what moves an issue stands in releasing."""
 
 import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import typer
 from jinja2 import TemplateError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mailer import clock
-from mailer.cli import Refused
+from mailer.cli import Refused, releasing
+from mailer.cli.releasing import ISSUE, found, instant
 from mailer.cli.surroundings import (
     AS,
     JSON,
@@ -23,27 +21,20 @@ from mailer.cli.surroundings import (
     print_json,
 )
 from mailer.cli.tables import print_table
-from mailer.database import Database
 from mailer.installation import Installation, open_pool
 from mailer.issues.compose import NoSuchList, NotADraft, compose, update
 from mailer.issues.model import Issue, IssueState, entries_of, issues_of
-from mailer.issues.release import act_on
-from mailer.issues.workflow import Act, IllegalMove
 from mailer.outbox import figures
-from mailer.outbox.cancel import cancel_open
 from mailer.outbox.trial import send_trial
 from mailer.render.choose import Chooser
 from mailer.render.editions import Rendered, render_edition
 from mailer.render.mjml import BadMjml, NotSelfContained
-from mailer.schedule import Plan
 from mailer.smtp import Outcome, Result
 from subscribers.addresses import BadAddress, normalise
 from subscribers.audience import AudienceKey
 from subscribers.model import MailingList
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Numbers of the newsletters.")
-
-_ISSUE = typer.Argument(metavar="ID", help="The issue, as `infomail issues list` numbers them.")
 
 
 @app.command("compose")
@@ -66,7 +57,7 @@ def compose_(
         if planned is None:
             names = ", ".join(house.plan.newsletters)
             raise Refused(f"there is no newsletter {newsletter!r} in the schedule: {names}")
-        at = _instant(slot, house) if slot else now()
+        at = instant("--slot", slot, house) if slot else now()
         try:
             with house.database.write() as session:
                 issue = _newest_draft(session, newsletter) if later and not slot else None
@@ -103,10 +94,10 @@ def list_(as_json: bool = JSON) -> None:
 
 
 @app.command()
-def show(issue_id: int = _ISSUE, as_json: bool = JSON) -> None:
+def show(issue_id: int = ISSUE, as_json: bool = JSON) -> None:
     """One issue with its entries and where each came from."""
     with open_database() as database, database.read() as session:
-        issue = _found(session, issue_id)
+        issue = found(session, issue_id)
         summary = _summary(session, issue)
         entries = [
             {
@@ -132,7 +123,7 @@ def show(issue_id: int = _ISSUE, as_json: bool = JSON) -> None:
 
 @app.command()
 def preview(
-    issue_id: int = _ISSUE,
+    issue_id: int = ISSUE,
     folder: Path = typer.Option(Path(), "--to", help="Folder to write the HTML and the text to."),
     language: str = typer.Option("de", help="de or en."),
     places: str = typer.Option("", help="As whom to see it: AGS with commas; without: everything."),
@@ -149,7 +140,7 @@ def preview(
 
 @app.command("test-send")
 def trial(
-    issue_id: int = _ISSUE,
+    issue_id: int = ISSUE,
     recipients: list[str] = typer.Argument(metavar="ADDRESS...", help="Who gets the trial."),
     language: str = typer.Option("de", help="de or en."),
     places: str = typer.Option("", help="As whom to see it: AGS with commas; without: everything."),
@@ -186,81 +177,21 @@ async def _send_trial(
         await pool.close()
 
 
-@app.command()
-def approve(issue_id: int = _ISSUE, who: str = AS) -> None:
-    """Release an issue as it is now, and say when it goes out; any later edit takes the release back."""
-    with open_house() as house:
-        issue = _act(house.database, issue_id, Act.APPROVE, who)
-    typer.echo(_after_release(house.plan, issue), err=True)
-
-
-def _after_release(plan: Plan, issue: Issue) -> str:
-    send = f"run `infomail issues send {issue.id}`"
-    window = clock.start_window(plan, issue)
-    if window is None:
-        return f"the clock does not send it: {send}"
-    planned = issue.send_at.astimezone(ZoneInfo(issue.zone)).isoformat(timespec="minutes")
-    if now() > window[1]:
-        return f"its time, {planned}, is over: {send}"
-    return f"goes out at {planned}, by the clock" if now() < window[0] else "goes out now, by the clock"
-
-
-@app.command()
-def send(issue_id: int = _ISSUE, who: str = AS) -> None:
-    """Freeze the audience of a released issue and queue its mails now; print how many."""
-    with open_house() as house:
-        with house.database.read() as session:
-            _found(session, issue_id)
-        try:
-            typer.echo(clock.start(house, issue_id, actor=actor(who), now=now()))
-        except (clock.NotReady, IllegalMove) as error:
-            raise Refused(f"issue {issue_id}: {error}") from None
-
-
-@app.command()
-def pause(issue_id: int = _ISSUE, who: str = AS) -> None:
-    """Stop sending; what is on its way arrives, the rest waits."""
-    with open_database() as database:
-        _act(database, issue_id, Act.PAUSE, who)
-
-
-@app.command()
-def resume(issue_id: int = _ISSUE, who: str = AS) -> None:
-    """Go on sending a paused issue."""
-    with open_database() as database:
-        _act(database, issue_id, Act.RESUME, who)
-
-
-@app.command()
-def cancel(issue_id: int = _ISSUE, who: str = AS) -> None:
-    """End an issue; what is not sent yet (it must be paused) never is."""
-    with open_database() as database:
-        _act(database, issue_id, Act.CANCEL, who)
-
-
-def _act(database: Database, issue_id: int, act: Act, who: str | None) -> Issue:
-    with database.write() as session:
-        issue = _found(session, issue_id)
-        try:
-            act_on(session, issue, act, actor=actor(who), now=now())
-        except IllegalMove as error:
-            raise Refused(f"issue {issue_id}: {error}") from None
-        if act is Act.CANCEL:
-            cancel_open(session, issue.id, actor=actor(who), now=now())
-    typer.echo(f"issue {issue_id} is {issue.state}")
-    return issue
+for command in (
+    releasing.approve,
+    releasing.reschedule,
+    releasing.send,
+    releasing.pause,
+    releasing.resume,
+    releasing.cancel,
+    releasing.correct_,
+):
+    app.command(command.__name__.rstrip("_"))(command)
 
 
 def _newest_draft(session: Session, newsletter: str) -> Issue | None:
     drafts = issues_of(session, [IssueState.DRAFT])
     return next((issue for issue in reversed(drafts) if issue.newsletter == newsletter), None)
-
-
-def _found(session: Session, issue_id: int) -> Issue:
-    issue = session.get(Issue, issue_id)
-    if issue is None:
-        raise Refused(f"there is no issue {issue_id}: see `infomail issues list`")
-    return issue
 
 
 def _summary(session: Session, issue: Issue) -> dict[str, Any]:
@@ -281,7 +212,7 @@ def _summary(session: Session, issue: Issue) -> dict[str, Any]:
 
 def _rendered(house: Installation, issue_id: int, key: AudienceKey, *, trial: bool = False) -> Rendered:
     with house.database.read() as session:
-        issue = _found(session, issue_id)
+        issue = found(session, issue_id)
         entries = entries_of(session, issue)
         mailing_list = session.get_one(MailingList, issue.list_key)
     if trial:
@@ -300,13 +231,3 @@ def _rendered(house: Installation, issue_id: int, key: AudienceKey, *, trial: bo
         )
     except (TemplateError, BadMjml, NotSelfContained) as problem:
         raise Refused(f"issue {issue_id}: its template: {problem}") from None
-
-
-def _instant(text: str, house: Installation) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise Refused(f"--slot: expected ISO 8601 such as 2026-12-01T09:00, got {text!r}") from None
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=house.plan.timezone)
-    return instant.astimezone(UTC)
