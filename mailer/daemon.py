@@ -23,6 +23,7 @@ from mailer.inbox import serve_inbox
 from mailer.installation import Installation, listen_on, open_pool
 from mailer.outbox.deliver import Worker, recover
 from mailer.outbox.retry import RetryPolicy
+from mailer.planfile import Standing
 from mailer.receipts.intake import serve_intake
 
 log = structlog.get_logger()
@@ -36,6 +37,7 @@ _EVERY = {
     "compose": 10,
     "suggest": 60,
     "forewords": 60,
+    "remind": 10,
     "start": 5,
     "requests": 1,
     "receipts": 1,
@@ -81,8 +83,13 @@ async def run_worker(house: Installation, *, as_child: bool = False) -> None:
         await _stop_at_end_of_stdin(stop)
     worker = make_worker(house)
     log.info("worker.started", worker=worker.name)
+
+    def take_up(changed: Installation) -> None:
+        worker.zone = changed.plan.timezone
+
     try:
-        await worker.run(stop)
+        async with Standing(house, taken_up=take_up, logs=not as_child).followed():
+            await worker.run(stop)
     finally:
         await worker.close()
         log.info("worker.stopped", worker=worker.name)
@@ -108,7 +115,10 @@ async def serve(
         if pages:
             await running.enter_async_context(_pages(house, pages, stop))
         if timer:
-            await running.enter_async_context(_clock(house))
+            clock.sync_feeds(house)
+            standing = Standing(house, taken_up=clock.sync_feeds)
+            await running.enter_async_context(standing.followed())
+            await running.enter_async_context(_clock(standing))
         if worker:
             await running.enter_async_context(_supervised_worker(stop))
         await stop.wait()
@@ -116,21 +126,21 @@ async def serve(
 
 
 @contextlib.asynccontextmanager
-async def _clock(house: Installation) -> AsyncIterator[None]:
+async def _clock(standing: Standing) -> AsyncIterator[None]:
     """APScheduler in memory; it only looks for what is due. What is due is in the database."""
-    clock.sync_feeds(house)
     jobs: dict[str, Callable[[], Awaitable[object]]] = {
-        "lapse": lambda: asyncio.to_thread(clock.lapse_offices, house, now=_now()),
-        "ask": lambda: asyncio.to_thread(clock.ask_holders, house, now=_now()),
+        "lapse": lambda: asyncio.to_thread(clock.lapse_offices, standing.house, now=_now()),
+        "ask": lambda: asyncio.to_thread(clock.ask_holders, standing.house, now=_now()),
         # it waits for others, so it stays in the loop: there the end of `serve` can break it off
-        "feeds": lambda: clock.refresh_feeds(house, now=_now()),
-        "compose": lambda: asyncio.to_thread(clock.compose_due, house, now=_now()),
-        "suggest": lambda: asyncio.to_thread(clock.suggest_new, house, now=_now()),
-        "forewords": lambda: asyncio.to_thread(clock.settle_forewords, house, now=_now()),
-        "start": lambda: asyncio.to_thread(clock.start_due, house, now=_now()),
-        "requests": lambda: asyncio.to_thread(clock.answer_requests, house, now=_now()),
-        "receipts": lambda: asyncio.to_thread(clock.read_receipts, house, now=_now()),
-        "retain": lambda: asyncio.to_thread(clock.retain, house, now=_now()),
+        "feeds": lambda: clock.refresh_feeds(standing.house, now=_now()),
+        "compose": lambda: asyncio.to_thread(clock.compose_due, standing.house, now=_now()),
+        "suggest": lambda: asyncio.to_thread(clock.suggest_new, standing.house, now=_now()),
+        "forewords": lambda: asyncio.to_thread(clock.settle_forewords, standing.house, now=_now()),
+        "remind": lambda: asyncio.to_thread(clock.remind, standing.house, now=_now()),
+        "start": lambda: asyncio.to_thread(clock.start_due, standing.house, now=_now()),
+        "requests": lambda: asyncio.to_thread(clock.answer_requests, standing.house, now=_now()),
+        "receipts": lambda: asyncio.to_thread(clock.read_receipts, standing.house, now=_now()),
+        "retain": lambda: asyncio.to_thread(clock.retain, standing.house, now=_now()),
     }
     looking: set[asyncio.Task[None]] = set()
     scheduler = AsyncIOScheduler(timezone=UTC)

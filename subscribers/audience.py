@@ -47,11 +47,15 @@ def lists_of_newsletter(session: Session, list_key: str, newsletter: str) -> lis
     return [key for key, _ in sorted(rows, key=lambda row: (row.municipality is not None, row.key))]
 
 
-def audience(lists: Sequence[str], today: date) -> Select[int, int, str, str, str, str, Any, Any, Any, Any]:
+def audience(
+    lists: Sequence[str], today: date, *, among: Subquery | None = None
+) -> Select[int, int, str, str, str, str, Any, Any, Any, Any]:
     """Selects a row for each person who may receive now.
 
-    `lists` in order of preference. Columns: subscriber_id, subscriber_handle, address, domain,
-    list_key, language, places and roles (sorted, joined by commas, "" for none),
+    `lists` in order of preference. `among` restricts to its rows of subscriber_id and list_key, at most
+    one a person: it says through which list, so no list is preferred. Columns: subscriber_id,
+    subscriber_handle, address, domain, list_key, language, places and roles (sorted, joined by commas,
+    "" for none),
     municipality (the AGS that figures count the person under, or ""), import_id (the file that
     brought the person, as long as she was not told of it; 0 if there is nothing to tell).
     """
@@ -81,12 +85,22 @@ def audience(lists: Sequence[str], today: date) -> Select[int, int, str, str, st
             ~exists().where(Suppression.address_hash == Subscriber.address_hash),
         )
     )
+    if among is not None:
+        return query.join(
+            among,
+            and_(
+                among.c.subscriber_id == Subscription.subscriber_id,
+                among.c.list_key == Subscription.list_key,
+            ),
+        )
     return query.where(_is_preferred(lists, today)) if len(lists) > 1 else query
 
 
-def audience_keys(session: Session, lists: Sequence[str], today: date) -> dict[AudienceKey, int]:
+def audience_keys(
+    session: Session, lists: Sequence[str], today: date, *, among: Subquery | None = None
+) -> dict[AudienceKey, int]:
     """The distinct keys of everybody who may receive now, and how many people each has."""
-    people = audience(lists, today).subquery()
+    people = audience(lists, today, among=among).subquery()
     columns = (
         people.c.list_key, people.c.language, people.c.places, people.c.roles, people.c.import_id,
     )  # fmt: skip

@@ -1,18 +1,16 @@
-"""`infomail issues`: compose, look at, release and send."""
+"""`infomail issues`: compose and look at; what moves an issue stands in releasing."""
 
 import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import typer
 from jinja2 import TemplateError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mailer import clock
-from mailer.cli import Refused
+from mailer.cli import Refused, releasing
+from mailer.cli.releasing import ISSUE, found, instant, what_waits
 from mailer.cli.surroundings import (
     AS,
     JSON,
@@ -23,31 +21,23 @@ from mailer.cli.surroundings import (
     print_json,
 )
 from mailer.cli.tables import print_table
-from mailer.database import Database
 from mailer.installation import Installation, open_pool
 from mailer.issues.begin import NoSuchList
 from mailer.issues.compose import NotADraft, compose, suggest
 from mailer.issues.copies import copy_issue
 from mailer.issues.edit import CannotEdit, edit_issue
-from mailer.issues.model import EntryState, Issue, IssueState, entries_in, entries_of, issues_of
-from mailer.issues.release import act_on
-from mailer.issues.sources import changed_entries, silent_sources
-from mailer.issues.workflow import Act, IllegalMove
+from mailer.issues.model import Issue, IssueState, entries_of, issues_of
 from mailer.outbox import figures
-from mailer.outbox.cancel import cancel_open
 from mailer.outbox.trial import send_trial
 from mailer.render.choose import Chooser
 from mailer.render.editions import Rendered, render_edition
 from mailer.render.mjml import BadMjml, NotSelfContained
-from mailer.schedule import Newsletter, Plan
 from mailer.smtp import Outcome, Result
 from subscribers.addresses import BadAddress, normalise
 from subscribers.audience import AudienceKey
 from subscribers.model import MailingList
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Numbers of the newsletters.")
-
-_ISSUE = typer.Argument(metavar="ID", help="The issue, as `infomail issues list` numbers them.")
 
 
 @app.command("compose")
@@ -76,12 +66,12 @@ def compose_(
         if planned is None:
             names = ", ".join(house.plan.newsletters)
             raise Refused(f"there is no newsletter {newsletter!r} in the schedule: {names}")
-        at = _instant(slot, house) if slot else now()
+        at = instant("--slot", slot, house) if slot else now()
         try:
             with house.database.write() as session:
                 issue = _newest_draft(session, newsletter) if later and not slot else None
                 if issue is None and original:
-                    copied = _found(session, original)
+                    copied = found(session, original)
                     issue = copy_issue(session, planned, copied, actor=actor(who), now=now())
                 elif issue is None:
                     issue = compose(
@@ -99,7 +89,7 @@ def compose_(
                 if later:
                     suggest(session, issue, planned, actor=actor(who), now=now())
                 entries = len(entries_of(session, issue))
-                more = _state_of_things(session, planned, issue)
+                more = what_waits(session, planned, issue)
         except (NoSuchList, NotADraft) as error:
             raise Refused(str(error)) from None
     typer.echo(issue.id)
@@ -122,10 +112,10 @@ def list_(as_json: bool = JSON) -> None:
 
 
 @app.command()
-def show(issue_id: int = _ISSUE, as_json: bool = JSON) -> None:
+def show(issue_id: int = ISSUE, as_json: bool = JSON) -> None:
     """One issue with its entries and where each came from."""
     with open_database() as database, database.read() as session:
-        issue = _found(session, issue_id)
+        issue = found(session, issue_id)
         summary = _summary(session, issue)
         entries = [
             {
@@ -151,7 +141,7 @@ def show(issue_id: int = _ISSUE, as_json: bool = JSON) -> None:
 
 @app.command()
 def preview(
-    issue_id: int = _ISSUE,
+    issue_id: int = ISSUE,
     folder: Path = typer.Option(Path(), "--to", help="Folder to write the HTML and the text to."),
     language: str = typer.Option("de", help="de or en."),
     places: str = typer.Option("", help="As whom to see it: AGS with commas; without: everything."),
@@ -168,7 +158,7 @@ def preview(
 
 @app.command("test-send")
 def trial(
-    issue_id: int = _ISSUE,
+    issue_id: int = ISSUE,
     recipients: list[str] = typer.Argument(metavar="ADDRESS...", help="Who gets the trial."),
     language: str = typer.Option("de", help="de or en."),
     places: str = typer.Option("", help="As whom to see it: AGS with commas; without: everything."),
@@ -206,46 +196,8 @@ async def _send_trial(
 
 
 @app.command()
-def approve(issue_id: int = _ISSUE, who: str = AS) -> None:
-    """Release an issue as it is now, and say when it goes out; any later edit takes the release back."""
-    with open_house() as house:
-        issue = _act(house.database, issue_id, Act.APPROVE, who)
-        newsletter = house.plan.newsletters.get(issue.newsletter)
-        with house.database.read() as session:
-            more = _state_of_things(session, newsletter, issue) if newsletter else []
-    typer.echo(_after_release(house.plan, issue), err=True)
-    for line in more:
-        typer.echo(line, err=True)
-
-
-def _after_release(plan: Plan, issue: Issue) -> str:
-    send = f"run `infomail issues send {issue.id}`"
-    window = clock.start_window(plan, issue)
-    if window is None:
-        return f"the clock does not send it: {send}"
-    planned = issue.send_at.astimezone(ZoneInfo(issue.zone)).isoformat(timespec="minutes")
-    if now() > window[1]:
-        return f"its time, {planned}, is over: {send}"
-    return f"goes out at {planned}, by the clock" if now() < window[0] else "goes out now, by the clock"
-
-
-@app.command()
-def submit(issue_id: int = _ISSUE, who: str = AS) -> None:
-    """Hand a draft in for its release; it takes no more suggestions."""
-    with open_database() as database:
-        _act(database, issue_id, Act.SUBMIT, who)
-
-
-@app.command()
-def revise(issue_id: int = _ISSUE, who: str = AS) -> None:
-    """Make a draft again of what was handed in or released."""
-    with open_database() as database:
-        _act(database, issue_id, Act.REVISE, who)
-
-
-@app.command()
 def edit(
-    issue_id: int = _ISSUE,
+    issue_id: int = ISSUE,
     subject: str = typer.Option(None, help="The subject of its mails."),
     preheader: str = typer.Option(None, help="What mail programs show beside the subject."),
     editorial: str = typer.Option(None, metavar="HTML", help="Paragraphs above the contents."),
@@ -255,7 +207,7 @@ def edit(
     """Put an issue otherwise before it is sent; a release is taken back by it."""
     said = {"subject": subject, "preheader": preheader, "editorial": editorial, "title": title}
     with open_database() as database, database.write() as session:
-        issue = _found(session, issue_id)
+        issue = found(session, issue_id)
         try:
             fields = {name: value for name, value in said.items() if value is not None}
             edit_issue(session, issue, fields, actor=actor(who), now=now())
@@ -264,77 +216,23 @@ def edit(
     typer.echo(f"issue {issue_id} is {issue.state}")
 
 
-@app.command()
-def send(issue_id: int = _ISSUE, who: str = AS) -> None:
-    """Freeze the audience of a released issue and queue its mails now; print how many."""
-    with open_house() as house:
-        with house.database.read() as session:
-            _found(session, issue_id)
-        try:
-            typer.echo(clock.start(house, issue_id, actor=actor(who), now=now()))
-        except (clock.NotReady, IllegalMove) as error:
-            raise Refused(f"issue {issue_id}: {error}") from None
-
-
-@app.command()
-def pause(issue_id: int = _ISSUE, who: str = AS) -> None:
-    """Stop sending; what is on its way arrives, the rest waits."""
-    with open_database() as database:
-        _act(database, issue_id, Act.PAUSE, who)
-
-
-@app.command()
-def resume(issue_id: int = _ISSUE, who: str = AS) -> None:
-    """Go on sending a paused issue."""
-    with open_database() as database:
-        _act(database, issue_id, Act.RESUME, who)
-
-
-@app.command()
-def cancel(issue_id: int = _ISSUE, who: str = AS) -> None:
-    """End an issue; what is not sent yet (it must be paused) never is."""
-    with open_database() as database:
-        _act(database, issue_id, Act.CANCEL, who)
-
-
-def _act(database: Database, issue_id: int, act: Act, who: str | None) -> Issue:
-    with database.write() as session:
-        issue = _found(session, issue_id)
-        try:
-            act_on(session, issue, act, actor=actor(who), now=now())
-        except IllegalMove as error:
-            raise Refused(f"issue {issue_id}: {error}") from None
-        if act is Act.CANCEL:
-            cancel_open(session, issue.id, actor=actor(who), now=now())
-    typer.echo(f"issue {issue_id} is {issue.state}")
-    return issue
-
-
-def _state_of_things(session: Session, newsletter: Newsletter, issue: Issue) -> list[str]:
-    """What whoever edits or releases the issue should know, a line each."""
-    lines = []
-    if waiting := len(entries_in(session, issue, EntryState.SUGGESTED)):
-        since = issue.created_at.astimezone(newsletter.zone)
-        what = "1 suggestion" if waiting == 1 else f"{waiting} suggestions"
-        lines.append(f"{what} since {since:%A, %d %B, %H:%M}: `infomail entries list {issue.id}`")
-    for entry in changed_entries(session, issue):
-        lines.append(f"changed at its source: entry {entry.id}, {entry.title}")
-    for source in silent_sources(session, newsletter, issue):
-        last = f"since {source.since.astimezone(newsletter.zone):%d %B %Y}" if source.since else "ever"
-        lines.append(f"nothing new {last}: {source.title}{f' ({source.problem})' if source.problem else ''}")
-    return lines
+for command in (
+    releasing.submit,
+    releasing.revise,
+    releasing.approve,
+    releasing.reschedule,
+    releasing.send,
+    releasing.pause,
+    releasing.resume,
+    releasing.cancel,
+    releasing.correct_,
+):
+    app.command(command.__name__.rstrip("_"))(command)
 
 
 def _newest_draft(session: Session, newsletter: str) -> Issue | None:
     drafts = issues_of(session, [IssueState.DRAFT])
     return next((issue for issue in reversed(drafts) if issue.newsletter == newsletter), None)
-
-
-def _found(session: Session, issue_id: int) -> Issue:
-    issue = session.get(Issue, issue_id)
-    if issue is None:
-        raise Refused(f"there is no issue {issue_id}: see `infomail issues list`")
-    return issue
 
 
 def _summary(session: Session, issue: Issue) -> dict[str, Any]:
@@ -355,7 +253,7 @@ def _summary(session: Session, issue: Issue) -> dict[str, Any]:
 
 def _rendered(house: Installation, issue_id: int, key: AudienceKey, *, trial: bool = False) -> Rendered:
     with house.database.read() as session:
-        issue = _found(session, issue_id)
+        issue = found(session, issue_id)
         entries = entries_of(session, issue)
         mailing_list = session.get_one(MailingList, issue.list_key)
     if trial:
@@ -374,13 +272,3 @@ def _rendered(house: Installation, issue_id: int, key: AudienceKey, *, trial: bo
         )
     except (TemplateError, BadMjml, NotSelfContained) as problem:
         raise Refused(f"issue {issue_id}: its template: {problem}") from None
-
-
-def _instant(text: str, house: Installation) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise Refused(f"--slot: expected ISO 8601 such as 2026-12-01T09:00, got {text!r}") from None
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=house.plan.timezone)
-    return instant.astimezone(UTC)

@@ -53,9 +53,11 @@ def compose(
     titles = [pick.item.title for section in chosen for pick in section.picks]
     issue.preheader = " · ".join(titles[:_TEASERS])
     _add(session, issue, newsletter, chosen, EntryState.PLACED)
-    if not special and len(titles) < newsletter.too_few.below and newsletter.too_few.then != "send":
-        # the slot keeps its row, so nothing composes it a second time; its items stay free
-        issue.state = next_state(issue.state, Act.CANCEL)
+    if not special and len(titles) < newsletter.too_few.below:
+        # either way the slot keeps its row, so nothing composes it a second time
+        if newsletter.too_few.then == "skip":
+            issue.state = next_state(issue.state, Act.CANCEL)  # its items stay free
+        issue.postponed = newsletter.too_few.then == "postpone"
     session.flush()
     put_on_record(session, issue, "compose", actor=actor, now=now, entries=len(titles), state=issue.state)
     return issue

@@ -9,7 +9,6 @@ from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint, func, se
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mailer.feeds.model import Item, Kind, Picture
-from subscribers.audience import lists_of_newsletter
 from subscribers.base import Base, Handle, RowId, Strings, Utc, new_handle, one_of
 from subscribers.model import MailingList
 
@@ -80,6 +79,11 @@ class Issue(Base):
     key_id: Mapped[int | None]
     frozen_at: Mapped[datetime | None] = mapped_column(Utc)
     sent_at: Mapped[datetime | None] = mapped_column(Utc)
+
+    @property
+    def has_time(self) -> bool:
+        """Whether plan or person said when it goes out; a special issue has its slot until somebody does."""
+        return not self.special or self.send_at != self.slot
 
 
 class EntryState(enum.StrEnum):
@@ -159,13 +163,6 @@ class Edit(Base):
     #: what it changed: fields with their values before and after
     before: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     after: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-
-
-def lists_of(session: Session, issue: Issue) -> list[str]:
-    """The lists that the issue goes to, the preferred first."""
-    return (
-        [issue.for_list] if issue.for_list else lists_of_newsletter(session, issue.list_key, issue.newsletter)
-    )
 
 
 def entries_of(session: Session, issue: Issue) -> list[Entry]:

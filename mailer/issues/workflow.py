@@ -14,6 +14,8 @@ class Act(enum.StrEnum):
     RESUME = "resume"
     FINISH = "finish"
     CANCEL = "cancel"
+    #: somebody says when it goes out
+    RESCHEDULE = "reschedule"
 
 
 MOVES: dict[IssueState, dict[Act, IssueState]] = {
@@ -21,16 +23,21 @@ MOVES: dict[IssueState, dict[Act, IssueState]] = {
         Act.SUBMIT: IssueState.REVIEW,
         Act.APPROVE: IssueState.APPROVED,
         Act.CANCEL: IssueState.CANCELLED,
+        Act.RESCHEDULE: IssueState.DRAFT,
     },
     IssueState.REVIEW: {
         Act.REVISE: IssueState.DRAFT,
         Act.APPROVE: IssueState.APPROVED,
         Act.CANCEL: IssueState.CANCELLED,
+        Act.RESCHEDULE: IssueState.REVIEW,
     },
     IssueState.APPROVED: {
         Act.REVISE: IssueState.DRAFT,
+        # once more, where an edit took the release back
+        Act.APPROVE: IssueState.APPROVED,
         Act.START: IssueState.SENDING,
         Act.CANCEL: IssueState.CANCELLED,
+        Act.RESCHEDULE: IssueState.APPROVED,
     },
     IssueState.SENDING: {Act.PAUSE: IssueState.PAUSED, Act.FINISH: IssueState.SENT},
     # what was sent stays sent; cancelling ends what is still open

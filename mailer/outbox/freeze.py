@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, String, and_, delete, exists, func, insert, literal, or_, select
 from sqlalchemy.orm import Session
 
-from mailer.issues.model import Issue, lists_of
+from mailer.issues.model import Issue
 from mailer.notices.model import Notice
 from mailer.outbox.model import Delivery, DeliveryState, Figure, Priority, Returned
+from mailer.outbox.readers import readers_of
 from mailer.render.model import Edition, EditionAudience
 from subscribers.audience import AudienceKey, audience, audience_keys
 from subscribers.model import Subscriber
@@ -28,10 +29,10 @@ def freeze(session: Session, issue: Issue, digest_of: Callable[[AudienceKey], st
     `digest_of` says which edition a key gets. Returns the number of deliveries. Raises
     EditionMissing, having changed nothing that the caller's rollback does not take back.
     """
-    lists = lists_of(session, issue)
-    counts = audience_keys(session, lists, today)
+    readers = readers_of(session, issue)
+    counts = audience_keys(session, readers.lists, today, among=readers.among)
     _map_editions(session, issue, counts, digest_of)
-    people = audience(lists, today).subquery()
+    people = audience(readers.lists, today, among=readers.among).subquery()
     result: Any = session.execute(
         insert(Delivery).from_select(
             [

@@ -8,6 +8,7 @@
     rules.py       "first tue 09:00" and cron lines as wall-clock times
     nosend.py      the days on which nothing is sent
     slots.py       coming slots, their shifts, and which one is due now
+    postponing.py  when an issue with too few items goes out instead
     fields.py      taking values out of tables, and how a problem with one is put
     shapes.py      what a single value may look like
     positions.py   the line on which each key and value stands
@@ -28,6 +29,7 @@ from mailer.schedule.plan import (
     Section,
     TooFew,
 )
+from mailer.schedule.postponing import postpone
 from mailer.schedule.read import read_plan
 from mailer.schedule.rules import Rule
 from mailer.schedule.slots import PlannedSlot, coming, due, slots
@@ -49,6 +51,7 @@ __all__ = [
     "TooFew",
     "coming",
     "due",
+    "postpone",
     "read_plan",
     "slots",
 ]

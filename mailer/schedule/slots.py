@@ -107,15 +107,15 @@ def _before_any_sent_from(newsletter: Newsletter, plan: Plan, moment: datetime) 
     if newsletter.on_no_send_day == "next-working-day":
         day = _local(moment, newsletter.zone).date()
         working = plan.no_send.working_day(day, -1) or day - LONGEST_SHIFT
-        moment = _instant(datetime.combine(working, time.min), newsletter.zone)
+        moment = instant(datetime.combine(working, time.min), newsletter.zone)
     return moment - _INSTANT
 
 
 def _nominal(newsletter: Newsletter, after: datetime) -> Iterator[datetime]:
-    """Nominal slots later than `after`. Wall-clock order is time order, since `_instant` never turns back."""
+    """Nominal slots later than `after`. Wall-clock order is time order, since `instant` never turns back."""
     last = _utc(after)
     for wall in newsletter.rule.wall_times(_local(after, newsletter.zone)):
-        slot = _instant(wall, newsletter.zone)
+        slot = instant(wall, newsletter.zone)
         if slot > last:
             last = slot
             yield slot
@@ -136,7 +136,7 @@ def _planned(newsletter: Newsletter, plan: Plan, slot: datetime) -> PlannedSlot:
         return PlannedSlot(newsletter.key, slot, None, f"{name} -> skip, no working day is near")
     if _has_neighbour(newsletter, slot, target):
         return PlannedSlot(newsletter.key, slot, None, f"{name} -> skip, its neighbour goes out")
-    send_at = _instant(datetime.combine(target, local.time()), newsletter.zone)
+    send_at = instant(datetime.combine(target, local.time()), newsletter.zone)
     return PlannedSlot(newsletter.key, slot, send_at, f"{name} -> {policy}")
 
 
@@ -145,7 +145,7 @@ def _has_neighbour(newsletter: Newsletter, slot: datetime, target: date) -> bool
     if newsletter.on_no_send_day == "next-working-day":
         neighbour = next(_nominal(newsletter, slot), None)
         return neighbour is not None and _local(neighbour, newsletter.zone).date() <= target
-    midnight = _instant(datetime.combine(target, time.min), newsletter.zone)
+    midnight = instant(datetime.combine(target, time.min), newsletter.zone)
     return next(_nominal(newsletter, midnight - _INSTANT)) < slot
 
 
@@ -161,7 +161,7 @@ def _local(moment: datetime, zone: ZoneInfo) -> datetime:
     return moment.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
-def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
+def instant(wall: datetime, zone: ZoneInfo) -> datetime:
     """The moment in UTC at which `zone` shows `wall`: the first of two, or the end of a gap (PEP 495)."""
     while True:
         moment = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)

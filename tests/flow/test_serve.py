@@ -10,13 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
 import pytest
 from sqlalchemy import select
 
+from mailer.feeds.model import Feed
 from mailer.installation import Installation
 from mailer.issues.model import Issue, IssueState
 from subscribers.model import Subscription, SubscriptionState
@@ -219,3 +220,31 @@ def test_a_taken_port_is_named_and_nothing_starts(
         )  # fmt: skip
     assert answer.returncode == 1
     assert f"INFOMAIL_HTTP_LISTEN: {address}: Address already in use" in answer.stderr
+
+
+def test_a_changed_plan_is_taken_up_without_a_restart_and_a_bad_one_refused(
+    house: Installation, sink: Sink, environment: dict[str, str], tmp_path: Path
+) -> None:
+    people = enrol(house, 2)
+    bring_items(house, 1)
+    plan, log = tmp_path / "schedule.toml", tmp_path / "serve.log"
+    text = plan.read_text(encoding="utf-8")
+
+    def events() -> list[str]:
+        return [json.loads(line)["event"] for line in log.read_text(encoding="utf-8").splitlines()]
+
+    in_three_days = f"{datetime.now(UTC) + timedelta(days=3):%A} 07:30".lower()
+    plan.write_text(text.replace("mon 07:30", in_three_days), encoding="utf-8")
+    with serving(environment, tmp_path) as (_, base):
+        until(lambda: is_up(base))
+        until(lambda: "worker.started" in events())
+        plan.write_text(text.replace("mon 07:30", "mondays"), encoding="utf-8")
+        until(lambda: "plan.refused" in events())
+        another = '[feed.anderes]\nurl = "http://127.0.0.1:9/anderes.xml"\nallow_private = true\n'
+        plan_due_now(tmp_path, text + another)
+        until(lambda: "plan.taken_up" in events())
+        until(lambda: sink.accepted() == dict.fromkeys(people, 1))
+        assert events().count("plan.refused") == 1
+        assert events().count("plan.taken_up") == 1
+    with house.database.read() as session:
+        assert session.get_one(Feed, "anderes").active

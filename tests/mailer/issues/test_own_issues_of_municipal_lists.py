@@ -11,9 +11,10 @@ from mailer.feeds.model import Feed, Item
 from mailer.issues.compose import compose
 from mailer.issues.copies import copy_issue, may_go, settle_overdue
 from mailer.issues.edit import CannotEdit, add_text, edit_entry, edit_issue
-from mailer.issues.model import Entry, Issue, IssueState, entries_of, lists_of
+from mailer.issues.model import Entry, Issue, IssueState, entries_of
 from mailer.issues.release import act_on
 from mailer.issues.workflow import Act
+from mailer.outbox.readers import readers_of
 from mailer.schedule import Newsletter, read_plan
 from subscribers.audience import lists_of_newsletter
 from subscribers.model import Following, MailingList, Municipality, Request, RequestKind, WithoutForeword
@@ -96,8 +97,8 @@ def test_a_release_gives_each_list_with_a_foreword_its_own_issue_and_tells_its_c
         requests = session.scalars(select(Request).where(Request.kind == RequestKind.FOREWORD)).all()
         assert {request.address for request in requests} == {"vorwort@example.org", "nur-mit@example.org"}
         origin = session.scalars(select(Issue).where(Issue.for_list == "")).one()
-        assert lists_of(session, origin) == lists_of_newsletter(session, "l", "n") == ["l", "asis"]
-        assert [lists_of(session, issue) for issue in issues] == [["nur-mit"], ["vorwort"]]
+        assert readers_of(session, origin).lists == lists_of_newsletter(session, "l", "n") == ["l", "asis"]
+        assert [readers_of(session, issue).lists for issue in issues] == [["nur-mit"], ["vorwort"]]
 
 
 def test_only_what_may_be_passed_on_stands_in_it_and_nobody_changes_it(tables: Database) -> None:

@@ -152,6 +152,38 @@ STILL_RIGHT = _OFFICE | {
     "answer_url": "https://infomail.example.org/noch-richtig/AbCdEf0123456789AbCdEf0123456789AbCdEf0123456789",
     "salutation": "Sehr geehrte Frau Dr. Beispiel,",
 }
+STAFF = ANYBODY | {
+    "list_title": "Infomail des Netzwerks",
+    "language": "de",
+    "issue": {
+        "id": 12,
+        "title": "Infomail",
+        "number": 3,
+        "year": 2024,
+        "subject": "Infomail – 3/2024",
+        "send_at": datetime(2024, 3, 5, 8, 0, tzinfo=UTC),
+        "editorial": "der Frühling bringt Bewegung in das Netzwerk.",
+    },
+    "stands": "edited",
+    "until": datetime(2024, 3, 5, 14, 0, tzinfo=UTC),
+    "in_time": True,
+    "by": "berta",
+    "reason": "Die Antragsfrist endet heute & das <Land> bittet darum.",
+    "people": 431,
+    "suggestions": 2,
+    "feeds": [
+        {
+            "title": "Termine der Stadt",
+            "broken": True,
+            "since": datetime(2024, 2, 20, 8, 0, tzinfo=UTC),
+            "problem": "HTTP 503",
+        },
+        {"title": "Neue Quelle", "broken": True, "since": None, "problem": "no answer within 30 s"},
+        {"title": "Stille Quelle", "broken": False, "since": datetime(2024, 1, 2, tzinfo=UTC), "problem": ""},
+        {"title": "Leere Quelle", "broken": False, "since": None, "problem": ""},
+    ],
+    "sections": sections(7),
+}
 _WORD = "Rechtsschutzversicherungsgesellschaftenvorstandsvorsitzendenwechselankündigungsschreiben"
 #: what does not break by itself, wherever a feed may put it
 _LONG = entry(
@@ -175,6 +207,10 @@ LETTERS: dict[str, dict[str, Any]] = {
     "preferences": PREFERENCES,
     "invite": INVITE,
     "still-right": STILL_RIGHT,
+    "draft-ready": STAFF,
+    "reminder": STAFF,
+    "overdue": STAFF,
+    "emergency": STAFF,
 }
 #: issues that are hard to set
 HARD: dict[str, dict[str, Any]] = {

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from html import unescape
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.mailer.render.letters import (
     LETTERS,
     PROVENANCE,
     SALUTATION,
+    STAFF,
     STILL_RIGHT,
     TOKEN,
     entry,
@@ -109,6 +111,55 @@ def test_an_invitation_says_which_office_from_when_and_shows_an_issue_if_there_i
             assert said in part
     _, html, text = rendered("invite", INVITE | {"archive_url": ""})
     assert "So sieht eine Ausgabe aus" not in html + text
+
+
+@pytest.mark.parametrize("kind", ["draft-ready", "reminder", "overdue", "emergency"])
+def test_staff_see_what_is_open_and_what_stands_in_the_issue(kind: str) -> None:
+    subject, html, text = rendered(kind, STAFF)
+    assert subject.endswith("Infomail Nr. 3/2024")
+    for part in (unescape(html), text):
+        part = " ".join(part.split())
+        for said in (
+            "Die Ausgabe wurde nach ihrer Freigabe geändert; damit gilt die Freigabe nicht mehr.",
+            "2 neue Meldungen warten als Vorschläge.",
+            "Die Quelle »Termine der Stadt« ist nicht lesbar seit Dienstag, 20. Februar 2024: HTTP 503",
+            "Die Quelle »Neue Quelle« ist nicht lesbar: no answer",
+            "Die Quelle »Stille Quelle« hat nichts Neues gebracht seit Dienstag, 2. Januar 2024.",
+            "Die Quelle »Leere Quelle« hat noch nie etwas gebracht.",
+            "431 Personen würden sie zurzeit erhalten.",
+            "Infomail – 3/2024",
+            "der Frühling bringt Bewegung",
+            "Kurz & knapp: <Vereinsrecht> für Einsteiger",
+            "Bewilligungsstelle",
+        ):
+            assert said in part
+    english = rendered(kind, STAFF | {"language": "en"})[2]
+    assert not re.search("Ausgabe|Freigabe|Quelle »|Impressum", english)
+
+
+@pytest.mark.parametrize("stands", ["draft", "review", "approved", "cancelled", "sending"])
+def test_each_state_of_an_issue_has_its_words(stands: str) -> None:
+    _, html, text = rendered("emergency", STAFF | {"stands": stands})
+    said = text.partition("Stand der Dinge")[2].split("- ")[1].strip()
+    assert said.startswith("Die Ausgabe ist ")
+    assert " ".join(said.split()) in html
+
+
+def test_a_missed_time_says_until_when_a_release_still_sends() -> None:
+    text = " ".join(rendered("overdue", STAFF)[2].split())
+    assert "Eine Freigabe versendet sie noch sofort bis: Dienstag, 5. März 2024, 15:00 Uhr." in text
+    assert "infomail issues reschedule 12 --at JJJJ-MM-TTThh:mm" in text
+    late = " ".join(rendered("overdue", STAFF | {"in_time": False})[2].split())
+    assert "Eine Freigabe allein versendet sie nicht mehr" in late
+
+
+def test_a_release_by_one_person_names_her_and_her_reason_and_how_to_stop_it() -> None:
+    _, html, text = rendered("emergency", STAFF)
+    for part in (unescape(html), text):
+        for said in ("berta hat", STAFF["reason"], "issues cancel 12", "issues pause 12"):
+            assert said in part
+    special = STAFF | {"issue": STAFF["issue"] | {"send_at": None}}
+    assert "sobald jemand sie versendet" in rendered("emergency", special)[2]
 
 
 @pytest.mark.parametrize("role", Role)

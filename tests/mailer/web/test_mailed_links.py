@@ -1,11 +1,16 @@
 """Whatever is wrong with a mailed link, the answer is one and the same."""
 
 import base64
+from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from mailer.database import Database
+from mailer.issues.correct import correct
+from mailer.issues.model import Issue
+from mailer.render.model import Edition
 from subscribers.tokens import Keys, Purpose, sign
 from tests.mailer.web.sample import DIGEST, Sample, dump
 
@@ -120,6 +125,42 @@ def test_an_archived_issue_is_shown_as_sent_and_can_do_nothing(
     assert "allow-scripts" not in policy
     assert answer.headers["x-robots-tag"] == "noindex"
     assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("language", "heading"),
+    [("de", "Korrektur (Mittwoch, 9. Dezember 2026)"), ("en", "Correction (Wednesday, 9 December 2026)")],
+)
+def test_a_correction_stands_above_the_issue_in_the_language_of_its_page(
+    client: TestClient, database: Database, links: dict[str, str], language: str, heading: str
+) -> None:
+    with database.write() as session:
+        issue, edition = session.scalars(select(Issue)).one(), session.scalars(select(Edition)).one()
+        # late in the evening in UTC: in the issue's zone it is the 9th
+        at = datetime(2026, 12, 8, 23, 30, tzinfo=UTC)
+        correct(session, issue, "Nicht <b>Montag</b>,\n\nsondern Dienstag.", actor="cli:t", now=at)
+        edition.language = language
+        edition.html = '<!doctype html><html><body style="margin:0"><div class="page">Wie versandt</div>'
+    page = client.get(links["ausgabe"])
+    assert page.headers["content-language"] == language
+    top, found, below = page.text.partition("Wie versandt")
+    assert found
+    assert top.startswith('<!doctype html><html><body style="margin:0"><div role="note"')
+    assert heading in top
+    assert ">Nicht &lt;b&gt;Montag&lt;/b&gt;,</p>" in top
+    assert ">sondern Dienstag.</p>" in top
+    assert below == "</div>"
+
+
+def test_a_page_without_a_body_of_its_own_shows_a_correction_too(
+    client: TestClient, database: Database, links: dict[str, str]
+) -> None:
+    with database.write() as session:
+        correct(
+            session, session.scalars(select(Issue)).one(), "Falsch.", actor="cli:t", now=datetime.now(UTC)
+        )
+    page = client.get(links["ausgabe"]).text
+    assert page.index("Falsch.") < page.index("Ausgabe im Archiv")
 
 
 def test_another_edition_of_the_issue_is_not_shown(client: TestClient, keys: Keys, sample: Sample) -> None:

@@ -1,0 +1,54 @@
+"""Mail to the staff of a newsletter: asked for here, as requests; mailer.notices writes it."""
+
+from datetime import datetime
+
+from sqlalchemy import and_, literal, or_, select
+from sqlalchemy.orm import Session
+
+from mailer.feeds.model import Feed, FeedOrigin
+from mailer.issues.model import Issue
+from mailer.issues.reminding import recipients
+from mailer.schedule import Newsletter
+from subscribers.model import Request, RequestKind
+
+
+def ask_for_mail(
+    session: Session,
+    issue: Issue,
+    newsletter: Newsletter,
+    kind: RequestKind,
+    *,
+    people: int,
+    actor: str,
+    now: datetime,
+) -> int:
+    """Have those who look after the newsletter told about an issue; how many it is.
+
+    `people` is how many would get the issue now. What else only the plan knows goes along.
+    """
+    to = recipients(newsletter, kind)
+    details = {
+        "issue": f"{issue.handle:016x}",
+        "people": people,
+        "until": (issue.send_at + newsletter.late).isoformat() if issue.has_time else "",
+        "feeds": _sources(session, newsletter),
+    }
+    session.add_all(
+        Request(
+            kind=kind, list_key=issue.list_key, address=address, details=details, actor=actor, created_at=now
+        )
+        for address in to
+    )
+    return len(to)
+
+
+def _sources(session: Session, newsletter: Newsletter) -> list[str]:
+    """The keys of the feeds its sections are fed by."""
+    named = {key for section in newsletter.sections for key in section.feeds}
+    municipal = any(section.municipal for section in newsletter.sections)
+    query = select(Feed.key).where(
+        or_(Feed.key.in_(named), and_(Feed.municipality.is_not(None), literal(municipal))),
+        Feed.active,
+        Feed.origin != FeedOrigin.FORM,
+    )
+    return list(session.scalars(query.order_by(Feed.key)))
