@@ -81,10 +81,8 @@ def test_who_edited_releases_alone_only_where_the_plan_allows_it(infomail: Infom
     assert infomail(*alone[:-2]).err == "infomail: --emergency and --reason belong together\n"
     assert "newsletter.infomail.emergency_release is not true" in infomail(*alone).err
     plan = folder / "schedule.toml"
-    text = plan.read_text(encoding="utf-8").replace(
-        'release = "required"', 'release = "required"\nemergency_release = true'
-    )
-    plan.write_text(text, encoding="utf-8")
+    text = plan.read_text(encoding="utf-8")
+    plan.write_text(text.replace("emergency_release = false", "emergency_release = true "), encoding="utf-8")
     ran = infomail(*alone)
     assert (ran.code, ran.out) == (0, "issue 1 is approved\n")
     audit = json.loads(infomail("audit", "list", "--json").out)
