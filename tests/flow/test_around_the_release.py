@@ -1,5 +1,6 @@
 """Weeks around a release, simulated: who is told what and when, what still sends, and what never does."""
 
+import asyncio
 import email
 import email.policy
 import threading
@@ -9,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from mailer import clock
+from mailer import clock, daemon
 from mailer.feeds.model import Feed, FeedState, Item
 from mailer.installation import Installation
 from mailer.issues.compose import compose
@@ -20,8 +21,10 @@ from mailer.issues.workflow import Act, IllegalMove
 from mailer.notices.model import Notice
 from mailer.outbox.model import Delivery, Priority
 from mailer.schedule import read_plan
-from subscribers.model import Request, RequestState
-from tests.flow.conftest import PLAN, bring_items, enrol
+from subscribers.addresses import address_hash
+from subscribers.model import Request, RequestState, SuppressionReason
+from subscribers.subscribing import suppress
+from tests.flow.conftest import PLAN, Sink, bring_items, enrol
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 #: the first Tuesday, 09:00 in Berlin; drafted five days before
@@ -124,6 +127,22 @@ def test_staff_hear_of_the_draft_are_reminded_and_told_of_a_missed_time_each_onc
         assert {each.priority for each in of_staff} == {Priority.NOTICE}
         bulk = select(Delivery).where(Delivery.issue_id == monthly(desk).id)
         assert session.scalars(bulk).all() == [], "what nobody released is never sent"
+
+
+def test_a_mail_to_staff_goes_out_like_any_other_and_a_barred_address_gets_none(
+    desk: Installation, sink: Sink
+) -> None:
+    with desk.database.write() as session:
+        suppress(
+            session, address_hash=address_hash(desk.suppression_key, "freigabe@example.org"),
+            reason=SuppressionReason.STAFF, actor="t", now=DRAFTED,
+        )  # fmt: skip
+    tick(desk, DRAFTED)
+    asyncio.run(daemon.drain(desk))
+    assert sink.accepted() == {"redaktion@example.org": 1}
+    (mail,) = sink.mails["redaktion@example.org"]
+    assert b"Auto-Submitted: auto-generated" in mail
+    assert sink.senders["redaktion@example.org"].startswith("bounce+")
 
 
 def test_a_mail_to_staff_shows_the_issue_and_what_is_open(desk: Installation) -> None:
