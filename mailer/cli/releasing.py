@@ -14,7 +14,7 @@ from mailer.installation import Installation
 from mailer.issues.correct import correct, correction_of
 from mailer.issues.model import EntryState, Issue, entries_in
 from mailer.issues.release import act_on, approve_alone
-from mailer.issues.sources import changed_entries, silent_sources
+from mailer.issues.sources import changed_entries, silent_sources, source_keys
 from mailer.issues.timing import reschedule as put_off
 from mailer.issues.workflow import Act, IllegalMove
 from mailer.outbox.cancel import cancel_open
@@ -203,7 +203,9 @@ def what_waits(session: Session, newsletter: Newsletter, issue: Issue) -> list[s
         lines.append(f"{what} since {since:%A, %d %B, %H:%M}: `infomail entries list {issue.id}`")
     for entry in changed_entries(session, issue):
         lines.append(f"changed at its source: entry {entry.id}, {entry.title}")
-    for source in silent_sources(session, newsletter, issue):
-        last = f"since {source.since.astimezone(newsletter.zone):%d %B %Y}" if source.since else "ever"
-        lines.append(f"nothing new {last}: {source.title}{f' ({source.problem})' if source.problem else ''}")
+    sources = [] if issue.special else source_keys(session, newsletter)
+    for source in silent_sources(session, sources, issue):
+        last = f"since {source.since.astimezone(newsletter.zone):%d %B %Y}" if source.since else "yet"
+        what = f"cannot be read {last}: {source.title} ({source.problem})"
+        lines.append(what if source.problem else f"nothing new {last}: {source.title}")
     return lines

@@ -1,57 +1,64 @@
 """How the sources of an issue stand: which are silent and since when, and what changed there since."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, literal, or_, select
 from sqlalchemy.orm import Session
 
-from mailer.feeds.model import Feed, FeedState, Item
+from mailer.feeds.model import Feed, FeedOrigin, FeedState, Item
 from mailer.issues.model import Entry, EntryState, Issue, IssueState
 from mailer.schedule import Newsletter
 
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """A source that brought nothing new; `since` is its last news, or None if it never had any."""
+    """A source that brings nothing new: it cannot be read, or had nothing since the issue before."""
 
-    feed: str
     title: str
-    since: datetime | None
-    #: what was wrong at the last fetch, "" where it answers and has nothing new
+    #: what is wrong, "" where it answers
     problem: str
+    #: since when it cannot be read, else the day of its last news; None where nobody knows of any
+    since: datetime | None
 
 
-def silent_sources(session: Session, newsletter: Newsletter, issue: Issue) -> list[Silent]:
-    """The feeds of the newsletter's sections that are broken, or had nothing new since its last issue."""
-    keys = {feed for section in newsletter.sections for feed in section.feeds}
-    query = select(Feed).where(Feed.key.in_(keys))
-    if any(section.municipal for section in newsletter.sections):
-        query = select(Feed).where(Feed.key.in_(keys) | (Feed.municipality.is_not(None) & Feed.active))
+def source_keys(session: Session, newsletter: Newsletter) -> list[str]:
+    """The keys of the feeds that the sections of a newsletter take from."""
+    named = {key for section in newsletter.sections for key in section.feeds}
+    municipal = any(section.municipal for section in newsletter.sections)
+    query = select(Feed.key).where(
+        or_(Feed.key.in_(named), and_(Feed.municipality.is_not(None), literal(municipal))),
+        Feed.active,
+        Feed.origin != FeedOrigin.FORM,
+    )
+    return list(session.scalars(query.order_by(Feed.key)))
+
+
+def silent_sources(session: Session, keys: Collection[str], issue: Issue) -> list[Silent]:
+    """Those of these feeds that are broken, or had nothing new since the issue before this one."""
     before = session.scalar(
         select(func.max(Issue.created_at)).where(
-            Issue.newsletter == newsletter.key,
+            Issue.newsletter == issue.newsletter,
             Issue.for_list == "",
-            Issue.id != issue.id,
             Issue.created_at < issue.created_at,
             Issue.state != IssueState.CANCELLED,
         )
     )
-    feeds = session.scalars(query.order_by(Feed.key)).all()
-    last_news = {
-        row.feed_key: row.last
-        for row in session.execute(
-            select(Item.feed_key, func.max(Item.first_seen_at).label("last"))
-            .where(Item.feed_key.in_([feed.key for feed in feeds]))
-            .group_by(Item.feed_key)
-        )
-    }
-    return [
-        Silent(feed.key, feed.title or feed.key, last_news.get(feed.key), _problem(feed))
-        for feed in feeds
-        if _problem(feed) or _is_quiet(last_news.get(feed.key), before)
-    ]
+    rows = session.execute(
+        select(Feed, func.max(Item.first_seen_at))
+        .outerjoin(Item, Item.feed_key == Feed.key)
+        .where(Feed.key.in_(keys))
+        .group_by(Feed.key)
+        .order_by(Feed.key)
+    )
+    found = []
+    for feed, last in rows:
+        if feed.state is FeedState.BROKEN:
+            found.append(Silent(feed.title or feed.key, feed.problem, feed.broken_since))
+        elif last is None or (before is not None and last <= before):
+            found.append(Silent(feed.title or feed.key, "", last))
+    return found
 
 
 def changed_entries(session: Session, issue: Issue) -> Sequence[Entry]:
@@ -62,11 +69,3 @@ def changed_entries(session: Session, issue: Issue) -> Sequence[Entry]:
         .where(Entry.issue_id == issue.id, Entry.state == EntryState.PLACED, Entry.item_digest != Item.digest)
         .order_by(Entry.section_position, Entry.position)
     ).all()
-
-
-def _problem(feed: Feed) -> str:
-    return feed.problem if feed.state is FeedState.BROKEN else ""
-
-
-def _is_quiet(last: datetime | None, before: datetime | None) -> bool:
-    return last is None or (before is not None and last <= before)

@@ -2,12 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import and_, literal, or_, select
 from sqlalchemy.orm import Session
 
-from mailer.feeds.model import Feed, FeedOrigin
 from mailer.issues.model import Issue
 from mailer.issues.reminding import recipients
+from mailer.issues.sources import source_keys
 from mailer.schedule import Newsletter
 from subscribers.model import Request, RequestKind
 
@@ -31,7 +30,7 @@ def ask_for_mail(
         "issue": f"{issue.handle:016x}",
         "people": people,
         "until": (issue.send_at + newsletter.late).isoformat() if issue.has_time else "",
-        "feeds": _sources(session, newsletter),
+        "feeds": source_keys(session, newsletter),
     }
     session.add_all(
         Request(
@@ -40,15 +39,3 @@ def ask_for_mail(
         for address in to
     )
     return len(to)
-
-
-def _sources(session: Session, newsletter: Newsletter) -> list[str]:
-    """The keys of the feeds its sections are fed by."""
-    named = {key for section in newsletter.sections for key in section.feeds}
-    municipal = any(section.municipal for section in newsletter.sections)
-    query = select(Feed.key).where(
-        or_(Feed.key.in_(named), and_(Feed.municipality.is_not(None), literal(municipal))),
-        Feed.active,
-        Feed.origin != FeedOrigin.FORM,
-    )
-    return list(session.scalars(query.order_by(Feed.key)))

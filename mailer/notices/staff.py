@@ -1,26 +1,24 @@
 """The mails to those who look after a newsletter: what waits for them, and what it looks like."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import asdict
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mailer.feeds.model import Feed, FeedState, Item
 from mailer.issues.content import content_digest
 from mailer.issues.model import Entry, EntryState, Issue, IssueState, entries_of
+from mailer.issues.sources import changed_entries, silent_sources
 from mailer.notices.letter import Desk, Dropped, letter
 from mailer.notices.model import Notice
 from mailer.render.sanitize import excerpt, plain_text
 from subscribers.addresses import address_hash
 from subscribers.base import new_handle
-from subscribers.model import MailingList, Request, RequestKind
+from subscribers.model import MailingList, Request, RequestKind, WithoutForeword
 from subscribers.subscribing import suppressed_for
-
-#: a feed that brings nothing new for so long may be dead, though it answers
-_SILENT = timedelta(weeks=4)
 
 
 def about_issue(session: Session, desk: Desk, request: Request, now: datetime) -> Notice:
@@ -57,6 +55,7 @@ def about_issue(session: Session, desk: Desk, request: Request, now: datetime) -
                 "year": issue.year,
                 "subject": issue.subject,
                 "send_at": issue.send_at if issue.has_time else None,
+                "created_at": issue.created_at,
                 "editorial": plain_text(issue.editorial),
             },
             "stands": stands,
@@ -66,7 +65,8 @@ def about_issue(session: Session, desk: Desk, request: Request, now: datetime) -
             "reason": issue.emergency,
             "people": request.details["people"],
             "suggestions": _suggestions(session, issue),
-            "feeds": _quiet_feeds(session, request.details["feeds"], now),
+            "changed": [entry.title for entry in changed_entries(session, issue)],
+            "feeds": [asdict(source) for source in silent_sources(session, request.details["feeds"], issue)],
             "sections": _sections(entries),
         },
     )
@@ -87,27 +87,6 @@ def _suggestions(session: Session, issue: Issue) -> int:
     return session.scalar(waiting) or 0
 
 
-def _quiet_feeds(session: Session, keys: Sequence[str], now: datetime) -> list[dict[str, Any]]:
-    """Those of these feeds that are broken or silent, and since when as far as anybody knows."""
-    rows = session.execute(
-        select(Feed, func.max(Item.first_seen_at))
-        .outerjoin(Item, Item.feed_key == Feed.key)
-        .where(Feed.key.in_(keys))
-        .group_by(Feed.key)
-        .order_by(Feed.key)
-    )
-    return [
-        {
-            "title": feed.title or feed.key,
-            "broken": feed.state is FeedState.BROKEN,
-            "since": feed.broken_since if feed.state is FeedState.BROKEN else last,
-            "problem": feed.problem,
-        }
-        for feed, last in rows
-        if feed.state is FeedState.BROKEN or last is None or last < now - _SILENT
-    ]
-
-
 def _sections(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     return [
         {
@@ -126,3 +105,37 @@ def _sections(entries: Sequence[Entry]) -> list[dict[str, Any]]:
         }
         for title, group in groupby(entries, key=lambda entry: entry.section)
     ]
+
+
+def foreword(session: Session, desk: Desk, request: Request, now: datetime) -> Notice:
+    """To a coordinator: an issue is released, and her list may get it with words of her own."""
+    assert request.address is not None
+    if suppressed_for(session, address_hash(desk.suppression_key, request.address)):
+        raise Dropped("suppressed")
+    issue = session.scalar(select(Issue).where(Issue.handle == int(request.details["issue"], 16)))
+    if issue is None or issue.state not in (IssueState.DRAFT, IssueState.REVIEW):
+        raise Dropped("gone")
+    mailing_list = session.get_one(MailingList, issue.for_list)
+    return letter(
+        desk,
+        request,
+        request.address,
+        mailing_list,
+        new_handle(),
+        now,
+        mailing_list.language,
+        {
+            "issue": {
+                "id": issue.id,
+                "title": issue.title,
+                "number": issue.number,
+                "year": issue.year,
+                "subject": issue.subject,
+                "editorial": plain_text(issue.editorial),
+                "until": issue.send_at,
+            },
+            "again": request.details["again"],
+            "goes_without": mailing_list.without_foreword is WithoutForeword.SEND,
+            "sections": _sections(entries_of(session, issue)),
+        },
+    )

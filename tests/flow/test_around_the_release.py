@@ -173,7 +173,7 @@ def test_a_mail_to_staff_shows_the_issue_and_what_is_open(desk: Installation) ->
     for said in (
         "Erinnerung, noch nicht freigegeben: Infomail",
         "zur Prüfung eingereicht und noch nicht freigegeben",
-        "1 neue Meldung wartet als Vorschlag.",
+        "1 neue Meldung seit ",
         "nicht lesbar seit Samstag, 28. November 2026: HTTP 503",
     ):
         assert said in reminded

@@ -89,13 +89,18 @@ def test_what_cannot_be_done_is_said_in_one_line(
 
 def test_an_issue_is_begun_blank_or_as_a_copy(infomail: Infomail, issue: str) -> None:
     blank = infomail("issues", "compose", "infomail", "--blank", "--template", "issue")
-    assert (blank.out, blank.err.splitlines()[0]) == ("2\n", "draft, 0 entries")
-    # a source that had nothing new since the last issue is named
-    assert blank.err.splitlines()[1].startswith("nothing new since ")
+    assert (blank.out, blank.err) == ("2\n", "draft, 0 entries\n")
     copied = infomail("issues", "compose", "infomail", "--copy", issue)
-    assert (copied.out, copied.err.splitlines()[0]) == ("3\n", "draft, 3 entries")
+    assert (copied.out, copied.err) == ("3\n", "draft, 3 entries\n")
     assert infomail("issues", "edit", "3", "--subject", "Einladung").code == 0
     assert json.loads(infomail("issues", "show", "3", "--json").out)["subject"] == "Einladung"
+
+
+def test_a_source_that_had_nothing_new_since_the_last_issue_is_named(infomail: Infomail, issue: str) -> None:
+    later = infomail("issues", "compose", "infomail", "--slot", "2126-12-03T09:00")
+    assert issue == "1"
+    assert later.err.splitlines()[1].startswith("nothing new since ")
+    assert later.err.splitlines()[1].endswith(": engagiert-in-nrw-netzwerk")
 
 
 def test_a_draft_is_handed_in_and_taken_back(infomail: Infomail, issue: str) -> None:

@@ -24,7 +24,7 @@ from mailer.issues.edit import (
 )
 from mailer.issues.model import Edit, Entry, EntryState, Issue, IssueState, entries_of
 from mailer.issues.release import act_on
-from mailer.issues.sources import changed_entries, silent_sources
+from mailer.issues.sources import changed_entries, silent_sources, source_keys
 from mailer.issues.workflow import Act
 from mailer.schedule import Newsletter, read_plan
 from subscribers.model import MailingList
@@ -238,5 +238,5 @@ def test_sources_without_news_since_the_last_issue_are_named_with_their_last_day
         session.scalars(select(Item).where(Item.title == "T4")).one().first_seen_at = NOW + WEEK / 2
     later = _composed(database, newsletter, NOW + WEEK)
     with database.read() as session:
-        silent = silent_sources(session, newsletter, later)
+        silent = silent_sources(session, source_keys(session, newsletter), later)
     assert [(each.title, each.since, each.problem) for each in silent] == [("Quelle b", NOW, "")]

@@ -162,6 +162,8 @@ STAFF = ANYBODY | {
         "year": 2024,
         "subject": "Infomail – 3/2024",
         "send_at": datetime(2024, 3, 5, 8, 0, tzinfo=UTC),
+        "created_at": datetime(2024, 2, 29, 8, 0, tzinfo=UTC),
+        "until": datetime(2024, 3, 7, 8, 0, tzinfo=UTC),
         "editorial": "der Frühling bringt Bewegung in das Netzwerk.",
     },
     "stands": "edited",
@@ -171,16 +173,18 @@ STAFF = ANYBODY | {
     "reason": "Die Antragsfrist endet heute & das <Land> bittet darum.",
     "people": 431,
     "suggestions": 2,
+    "changed": ["Frühjahrsputz & <mehr>"],
+    "again": False,
+    "goes_without": True,
     "feeds": [
         {
             "title": "Termine der Stadt",
-            "broken": True,
             "since": datetime(2024, 2, 20, 8, 0, tzinfo=UTC),
             "problem": "HTTP 503",
         },
-        {"title": "Neue Quelle", "broken": True, "since": None, "problem": "no answer within 30 s"},
-        {"title": "Stille Quelle", "broken": False, "since": datetime(2024, 1, 2, tzinfo=UTC), "problem": ""},
-        {"title": "Leere Quelle", "broken": False, "since": None, "problem": ""},
+        {"title": "Neue Quelle", "since": None, "problem": "no answer within 30 s"},
+        {"title": "Stille Quelle", "since": datetime(2024, 1, 2, tzinfo=UTC), "problem": ""},
+        {"title": "Leere Quelle", "since": None, "problem": ""},
     ],
     "sections": sections(7),
 }
@@ -211,6 +215,7 @@ LETTERS: dict[str, dict[str, Any]] = {
     "reminder": STAFF,
     "overdue": STAFF,
     "emergency": STAFF,
+    "foreword": STAFF,
 }
 #: issues that are hard to set
 HARD: dict[str, dict[str, Any]] = {

@@ -121,7 +121,7 @@ def test_staff_see_what_is_open_and_what_stands_in_the_issue(kind: str) -> None:
         part = " ".join(part.split())
         for said in (
             "Die Ausgabe wurde nach ihrer Freigabe geändert; damit gilt die Freigabe nicht mehr.",
-            "2 neue Meldungen warten als Vorschläge.",
+            "2 neue Meldungen seit Donnerstag, 29. Februar 2024, als Vorschläge.",
             "Die Quelle »Termine der Stadt« ist nicht lesbar seit Dienstag, 20. Februar 2024: HTTP 503",
             "Die Quelle »Neue Quelle« ist nicht lesbar: no answer",
             "Die Quelle »Stille Quelle« hat nichts Neues gebracht seit Dienstag, 2. Januar 2024.",
