@@ -33,7 +33,7 @@ def intake() -> None:
 def clock(
     once: bool = typer.Option(False, "--once", help="Do what is due and exit, for cron."),
 ) -> None:
-    """Run the clock alone: fetch, compose and start what is due."""
+    """Run the clock alone: fetch, compose and start what is due, and remind staff."""
     if not once:
         _serve(web=False, intake=False, worker=False)
         return
@@ -42,7 +42,8 @@ def clock(
         timing.sync_feeds(house)
         done = asyncio.run(timing.tick(house, now=now()))
     typer.echo(
-        f"{len(done.feeds)} feeds, {len(done.composed)} composed, {len(done.started)} started, "
+        f"{len(done.feeds)} feeds, {len(done.composed)} composed, {done.reminded} told, "
+        f"{len(done.started)} started, "
         f"{done.lapsed} lapsed, {done.asked} asked, {done.notices} notices, {done.receipts} receipts"
     )
 
