@@ -7,6 +7,8 @@ media queries stay in the head.
 
 import logging
 import re
+import threading
+from functools import lru_cache
 from html.parser import HTMLParser
 
 import cssutils
@@ -138,9 +140,19 @@ def _with_line(problem: str, source: str) -> str:
 
 class _Inliner(Premailer):  # type: ignore[misc]  # premailer publishes no types
     def _parse_css_string(self, css_body: str, validate: bool = True) -> object:
-        # allow_network does not cover @import: it is cssutils that would follow it
-        parser = cssutils.CSSParser(loglevel=logging.CRITICAL, fetcher=lambda _url: None, validate=False)
-        return parser.parseString(css_body)
+        return _parsed(css_body)
+
+
+@lru_cache(maxsize=64)
+def _parsed(css: str) -> object:
+    # parsing costs more than all the rest, and all mails of a kind have the same styles.
+    # allow_network does not cover @import: it is cssutils that would follow it
+    parser = cssutils.CSSParser(loglevel=logging.CRITICAL, fetcher=lambda _url: None, validate=False)
+    return parser.parseString(css)
+
+
+#: premailer writes into the parsed sheet, always the same, but not at one stroke
+_INLINING = threading.Lock()
 
 
 def _inlined(html: str) -> str:
@@ -153,7 +165,8 @@ def _inlined(html: str) -> str:
         disable_basic_attributes=["width", "height", "bgcolor", "align", "valign"],
         strip_important=False,
     )
-    return str(inliner.transform())
+    with _INLINING:
+        return str(inliner.transform())
 
 
 def _refuse_remote(html: str) -> None:
