@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from jinja2 import TemplateError
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from mailer import schedule
@@ -34,7 +33,7 @@ from mailer.render.preflight import imprint_gaps
 from mailer.render.stationery import stationery_of
 from subscribers import offices
 from subscribers.audience import audience_keys, lists_of_newsletter
-from subscribers.model import Import, MailingList
+from subscribers.model import MailingList
 
 log = structlog.get_logger()
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from mailer import clock
 from mailer.cli import Refused
+from mailer.cli.origins import ISSUE, found, provenance_, verify_
 from mailer.cli.surroundings import (
     AS,
     JSON,
@@ -43,8 +44,8 @@ from subscribers.audience import AudienceKey
 from subscribers.model import Role
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Numbers of the newsletters.")
-
-_ISSUE = typer.Argument(metavar="ID", help="The issue, as `infomail issues list` numbers them.")
+app.command("verify")(verify_)
+app.command("provenance")(provenance_)
 
 
 @app.command("compose")
@@ -104,10 +105,10 @@ def list_(as_json: bool = JSON) -> None:
 
 
 @app.command()
-def show(issue_id: int = _ISSUE, as_json: bool = JSON) -> None:
+def show(issue_id: int = ISSUE, as_json: bool = JSON) -> None:
     """One issue with its entries and where each came from."""
     with open_database() as database, database.read() as session:
-        issue = _found(session, issue_id)
+        issue = found(session, issue_id)
         summary = _summary(session, issue)
         entries = [
             {
@@ -133,7 +134,7 @@ def show(issue_id: int = _ISSUE, as_json: bool = JSON) -> None:
 
 @app.command()
 def preview(
-    issue_id: int = _ISSUE,
+    issue_id: int = ISSUE,
     folder: Path = typer.Option(Path(), "--to", help="Folder to write the HTML and the text to."),
     language: str = typer.Option("de", help="de or en."),
     places: str = typer.Option("", help="As whom to see it: AGS with commas; without: everything."),
@@ -151,7 +152,7 @@ def preview(
 
 @app.command("test-send")
 def trial(
-    issue_id: int = _ISSUE,
+    issue_id: int = ISSUE,
     recipients: list[str] = typer.Argument(metavar="ADDRESS...", help="Who gets the trial."),
     language: str = typer.Option("de", help="de or en."),
     places: str = typer.Option("", help="As whom to see it: AGS with commas; without: everything."),
@@ -190,7 +191,7 @@ async def _send_trial(
 
 
 @app.command()
-def approve(issue_id: int = _ISSUE, who: str = AS) -> None:
+def approve(issue_id: int = ISSUE, who: str = AS) -> None:
     """Release an issue as it is now, and say when it goes out; any later edit takes the release back."""
     with open_house() as house:
         issue = _act(house.database, issue_id, Act.APPROVE, who)
@@ -209,11 +210,11 @@ def _after_release(plan: Plan, issue: Issue) -> str:
 
 
 @app.command()
-def send(issue_id: int = _ISSUE, who: str = AS) -> None:
+def send(issue_id: int = ISSUE, who: str = AS) -> None:
     """Freeze the audience of a released issue and queue its mails now; print how many."""
     with open_house() as house:
         with house.database.read() as session:
-            _found(session, issue_id)
+            found(session, issue_id)
         try:
             typer.echo(clock.start(house, issue_id, actor=actor(who), now=now()))
         except (clock.NotReady, IllegalMove) as error:
@@ -221,21 +222,21 @@ def send(issue_id: int = _ISSUE, who: str = AS) -> None:
 
 
 @app.command()
-def pause(issue_id: int = _ISSUE, who: str = AS) -> None:
+def pause(issue_id: int = ISSUE, who: str = AS) -> None:
     """Stop sending; what is on its way arrives, the rest waits."""
     with open_database() as database:
         _act(database, issue_id, Act.PAUSE, who)
 
 
 @app.command()
-def resume(issue_id: int = _ISSUE, who: str = AS) -> None:
+def resume(issue_id: int = ISSUE, who: str = AS) -> None:
     """Go on sending a paused issue."""
     with open_database() as database:
         _act(database, issue_id, Act.RESUME, who)
 
 
 @app.command()
-def cancel(issue_id: int = _ISSUE, who: str = AS) -> None:
+def cancel(issue_id: int = ISSUE, who: str = AS) -> None:
     """End an issue; what is not sent yet (it must be paused) never is."""
     with open_database() as database:
         _act(database, issue_id, Act.CANCEL, who)
@@ -243,7 +244,7 @@ def cancel(issue_id: int = _ISSUE, who: str = AS) -> None:
 
 def _act(database: Database, issue_id: int, act: Act, who: str | None) -> Issue:
     with database.write() as session:
-        issue = _found(session, issue_id)
+        issue = found(session, issue_id)
         try:
             act_on(session, issue, act, actor=actor(who), now=now())
         except IllegalMove as error:
@@ -257,13 +258,6 @@ def _act(database: Database, issue_id: int, act: Act, who: str | None) -> Issue:
 def _newest_draft(session: Session, newsletter: str) -> Issue | None:
     drafts = issues_of(session, [IssueState.DRAFT])
     return next((issue for issue in reversed(drafts) if issue.newsletter == newsletter), None)
-
-
-def _found(session: Session, issue_id: int) -> Issue:
-    issue = session.get(Issue, issue_id)
-    if issue is None:
-        raise Refused(f"there is no issue {issue_id}: see `infomail issues list`")
-    return issue
 
 
 def _summary(session: Session, issue: Issue) -> dict[str, Any]:
@@ -287,7 +281,7 @@ def _rendered(
 ) -> Rendered:
     stationery = stationery_of(house.letterhead)
     with house.database.read() as session:
-        issue = _found(session, issue_id)
+        issue = found(session, issue_id)
         chooser = chooser_of(session, issue, stationery)
     if trial:
         issue.subject = f"[Test] {issue.subject}"  # of this copy: the session is over

@@ -10,7 +10,7 @@ internal    it is not, or the list is the network's and not a municipality's
 The page in the archive is open to whoever has the link: no internal entry stands there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TypedDict
 from zoneinfo import ZoneInfo
@@ -44,7 +44,7 @@ class Setting(TypedDict):
     #: day that the issue bears, ISO 8601
     date: str
     preheader: str
-    list: ListValues
+    of_list: ListValues
     #: AGS -> name, of the municipalities that are named in it
     names: dict[str, str]
     #: [source, basis] where readers are told where their data come from (Art. 14 GDPR), else []
@@ -98,7 +98,7 @@ class Chooser:
             language=key.language,
             date=self._issue.send_at.astimezone(ZoneInfo(self._issue.zone)).date().isoformat(),
             preheader=self._preheader(visible),
-            list=ListValues(
+            of_list=ListValues(
                 key=mailing_list.key,
                 title=mailing_list.title,
                 municipality=mailing_list.municipality or "",
@@ -129,6 +129,16 @@ class Chooser:
     @cached_property
     def _contents(self) -> dict[int, list[object]]:
         return {number: entry_content(entry) for number, entry in self._numbered}
+
+
+def recalled(setting: Setting, entries: Mapping[int, Entry]) -> list[Numbered]:
+    """The entries of an edition, out of those of its issue by row id. Raises KeyError if one is gone."""
+    return [(number, entries[row_id]) for number, row_id in setting["entries"]]
+
+
+def public(entries: Iterable[Numbered]) -> list[Numbered]:
+    """Those of them that anybody may see who has the address of the page."""
+    return [(number, entry) for number, entry in entries if not entry.internal]
 
 
 def _parts(joined: str) -> set[str]:

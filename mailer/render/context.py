@@ -20,7 +20,7 @@ def issue_context(
     issue: Issue, sections: list[dict[str, Any]], setting: Setting, letterhead: Letterhead, archive_url: str
 ) -> dict[str, Any]:
     """The context of body and subject, all but the slots."""
-    said = setting["list"]
+    said = setting["of_list"]
     return {
         "network": letterhead.network,
         "issue": {
@@ -102,13 +102,13 @@ def _calendar_url(sections: Sequence[dict[str, Any]], archive_url: str) -> str:
 
 
 def _municipality(setting: Setting) -> dict[str, str] | None:
-    name = setting["names"].get(setting["list"]["municipality"])
+    name = setting["names"].get(setting["of_list"]["municipality"])
     return {"name": name} if name else None
 
 
 def _provenance(setting: Setting, letterhead: Letterhead) -> dict[str, str]:
     """What Art. 14 GDPR wants told that the mail does not say anyway."""
-    imprint, said = letterhead.imprint, setting["list"]
+    imprint, said = letterhead.imprint, setting["of_list"]
     source, basis = setting["told"]
     return {
         "source": source,

@@ -11,7 +11,7 @@ from mailer.render.message import Slot
 
 def machine_headers(issue: Issue, setting: Setting, letterhead: Letterhead) -> list[bytes]:
     """Complete lines in ASCII, with the marks of slots in them."""
-    said, domain = setting["list"], letterhead.message_id_domain
+    said, domain = setting["of_list"], letterhead.message_id_domain
     token = Slot.UNSUBSCRIBE.value.decode()
     https = letterhead.links.unsubscribe(token)
     mailto = letterhead.return_path.unsubscribe_mailto(token)

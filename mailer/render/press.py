@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from mailer.issues.model import Entry, Issue
-from mailer.render.choose import Numbered, Setting
+from mailer.render.choose import Numbered, Setting, public
 from mailer.render.context import entry_context, issue_context, sections_of
 from mailer.render.headers import machine_headers
 from mailer.render.letterhead import letterhead_of
@@ -100,11 +100,10 @@ class Press:
     def edition(self, entries: Sequence[Numbered], setting: Setting, digest: str) -> Rendered:
         """The edition with these entries. `digest` is its key within the issue."""
         subject, html, text = self._parts(entries, setting)
-        public = [each for each in entries if not each[1].internal]
         page_html, page_text = html, text
-        if len(public) < len(entries):
+        if len(open_to_all := public(entries)) < len(entries):
             # its words in the inbox may name what the page must not
-            _, page_html, page_text = self._parts(public, {**setting, "preheader": ""})
+            _, page_html, page_text = self._parts(open_to_all, {**setting, "preheader": ""})
         return Rendered(
             subject=subject,
             html=self._for_nobody(html, setting),
@@ -158,7 +157,7 @@ class Press:
         return part
 
     def _message(self, subject: str, html: str, text: str, setting: Setting, digest: str) -> bytes:
-        said = setting["list"]
+        said = setting["of_list"]
         return encode(
             headers=[
                 *self._letterhead.people_headers(sender_name=said["sender_name"], reply_to=said["reply_to"]),
