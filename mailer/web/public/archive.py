@@ -40,16 +40,16 @@ def view(opened: Opened, signed: Signed) -> Response:
 @router.api_route("/ausgabe/{token}/termine.ics", methods=READING)
 def all_events(opened: Opened, signed: Signed, here: Here) -> Response:
     """All events of the edition, past ones too: the issue stays what it was."""
-    return _file(opened, signed, here, None, "termine.ics")
+    return _file(opened, signed, here, "", "termine.ics")
 
 
 @router.api_route("/ausgabe/{token}/termin/{number}.ics", methods=READING)
-def one_event(opened: Opened, signed: Signed, here: Here, number: int) -> Response:
+def one_event(opened: Opened, signed: Signed, here: Here, number: str) -> Response:
     """The event that is this entry of the issue."""
     return _file(opened, signed, here, number, f"termin-{number}.ics")
 
 
-def _file(opened: Opened, signed: Token, here: Here, number: int | None, name: str) -> Response:
+def _file(opened: Opened, signed: Token, here: Here, number: str, name: str) -> Response:
     with opened() as session:
         issue, edition = _found(session, signed)
         entries = {
@@ -62,7 +62,7 @@ def _file(opened: Opened, signed: Token, here: Here, number: int | None, name: s
     events = [
         _event(issue, place, entry, entry.starts, domain)
         for place, entry in seen
-        if entry.starts and number in (None, place)
+        if entry.starts and number in ("", str(place))
     ]
     if not events:
         raise HTTPException(404)
