@@ -30,7 +30,7 @@ TOWN = "05999002"
 
 def sent(house: Installation) -> int:
     """An issue of two items, an event and an internal entry, to the network and to a town's list."""
-    first, second = enrol(house, 2)
+    _, second = enrol(house, 2)
     bring_items(house, 2)
     with house.database.write() as session:
         session.add(Municipality(ags=TOWN, name="Musterstadt", kind="Stadt"))
