@@ -75,6 +75,7 @@ class Chooser:
         self._imports = imports
         self._names = names
         self._stationery = stationery
+        self._digests: dict[tuple[str, str, int, tuple[int, ...]], str] = {}
 
     def visible(self, key: AudienceKey) -> list[Numbered]:
         """The entries somebody with this key sees, in order; own ones before those passed on."""
@@ -116,8 +117,14 @@ class Chooser:
 
     def digest(self, key: AudienceKey) -> str:
         """SHA-256 in hex of all that decides the rendering: the edition's key within its issue."""
-        contents = [self._contents[number] for number, _ in self.visible(key)]
-        return digest([self._stationery, issue_content(self._issue), self.setting(key), contents])
+        numbers = tuple(number for number, _ in self.visible(key))
+        known = key.list_key, key.language, key.import_id, numbers
+        if known not in self._digests:  # an audience has thousands of keys, and few editions
+            contents = [self._contents[number] for number in numbers]
+            self._digests[known] = digest(
+                [self._stationery, issue_content(self._issue), self.setting(key), contents]
+            )
+        return self._digests[known]
 
     def _preheader(self, visible: Sequence[Numbered]) -> str:
         """As it is written, unless it names an internal entry to who does not see that."""

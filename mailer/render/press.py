@@ -21,7 +21,7 @@ from mailer.render.context import entry_context, issue_context, sections_of
 from mailer.render.headers import machine_headers
 from mailer.render.letterhead import letterhead_of
 from mailer.render.message import Slot, encode
-from mailer.render.mjml import compile_mjml
+from mailer.render.mjml import BadMjml, compile_mjml
 from mailer.render.model import Stationery
 from mailer.render.template import Environment, environment
 from subscribers.model import FormOfAddress
@@ -80,7 +80,10 @@ class Sheets:
             page = self._env.select_template([f"{self._folder}/entry.mjml", "issue/entry.mjml"])
             same = {name: context[name] for name in ("language", "network")}
             html = compile_mjml(page.render({**same, "entry": entry, "cut": self._mark}))
-            self._blocks[key] = html.split(self._mark)[1].strip()
+            pieces = html.split(self._mark)
+            if len(pieces) != 3:
+                raise BadMjml("entry.mjml: {{ cut }} must stand once before the entry and once behind it")
+            self._blocks[key] = pieces[1].strip()
         return self._blocks[key]
 
 

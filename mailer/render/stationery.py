@@ -20,6 +20,8 @@ from subscribers.base import insert_into
 
 #: packages whose releases may change a byte of a mail
 _RENDERING = ("babel", "cssutils", "jinja2", "lxml", "mjml-python", "nh3", "premailer")
+#: endings of the files that are templates
+_TEMPLATES = (".mjml", ".txt", ".html", ".jinja")
 
 
 def stationery_of(letterhead: Letterhead) -> Stationery:
@@ -35,14 +37,14 @@ def stationery_of(letterhead: Letterhead) -> Stationery:
 
 
 def template_sources(folders: Sequence[Path]) -> dict[str, str]:
-    """Name -> source of each file below `folders`; the first folder that has a name wins.
+    """Name -> source of each template below `folders`; the first folder that has a name wins.
 
-    All of them, since a template may include any other.
+    All of them, since one may include any other; nothing else that lies there.
     """
     found: dict[str, str] = {}
     for folder in folders:
         for path in folder.rglob("*"):
-            if path.is_file():
+            if path.suffix in _TEMPLATES and path.is_file():
                 found.setdefault(path.relative_to(folder).as_posix(), path.read_text(encoding="utf-8"))
     return dict(sorted(found.items()))
 

@@ -15,7 +15,7 @@ from mailer.render.ics import Event, calendar
 from mailer.render.model import Edition
 from mailer.render.sanitize import excerpt, plain_text
 from mailer.web.headers import ARCHIVE_SECURITY_POLICY
-from mailer.web.surroundings import READING, Here, Opened, signed
+from mailer.web.surroundings import READING, Opened, signed
 from subscribers.tokens import Purpose, Token
 
 router = APIRouter()
@@ -38,18 +38,18 @@ def view(opened: Opened, signed: Signed) -> Response:
 
 
 @router.api_route("/ausgabe/{token}/termine.ics", methods=READING)
-def all_events(opened: Opened, signed: Signed, here: Here) -> Response:
+def all_events(opened: Opened, signed: Signed) -> Response:
     """All events of the edition, past ones too: the issue stays what it was."""
-    return _file(opened, signed, here, "", "termine.ics")
+    return _file(opened, signed, "", "termine.ics")
 
 
 @router.api_route("/ausgabe/{token}/termin/{number}.ics", methods=READING)
-def one_event(opened: Opened, signed: Signed, here: Here, number: str) -> Response:
+def one_event(opened: Opened, signed: Signed, number: str) -> Response:
     """The event that is this entry of the issue."""
-    return _file(opened, signed, here, number, f"termin-{number}.ics")
+    return _file(opened, signed, number, f"termin-{number}.ics")
 
 
-def _file(opened: Opened, signed: Token, here: Here, number: str, name: str) -> Response:
+def _file(opened: Opened, signed: Token, number: str, name: str) -> Response:
     with opened() as session:
         issue, edition = _found(session, signed)
         entries = {
@@ -58,9 +58,8 @@ def _file(opened: Opened, signed: Token, here: Here, number: str, name: str) -> 
     if not edition.setting:  # older than this record
         raise HTTPException(404)
     seen = public(recalled(cast(Setting, edition.setting), entries))
-    domain = here.settings.message_id_domain
     events = [
-        _event(issue, place, entry, entry.starts, domain)
+        _event(issue, place, entry, entry.starts)
         for place, entry in seen
         if entry.starts and number in ("", str(place))
     ]
@@ -73,10 +72,11 @@ def _file(opened: Opened, signed: Token, here: Here, number: str, name: str) -> 
     )
 
 
-def _event(issue: Issue, number: int, entry: Entry, starts: datetime, domain: str) -> Event:
+def _event(issue: Issue, number: int, entry: Entry, starts: datetime) -> Event:
     return Event(
-        # of the issue, not of the edition: whoever takes it from two has it once
-        uid=f"{issue.handle:016x}-{number}@{domain}",
+        # of the issue, not of the edition: whoever takes it from two has it once. A random number
+        # and no host name, as RFC 7986 5.3 wants it
+        uid=f"infomail-{issue.handle:016x}-{number}",
         title=entry.title,
         starts=starts,
         ends=entry.ends,

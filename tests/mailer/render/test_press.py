@@ -4,14 +4,16 @@ import email
 import email.policy
 import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from mailer.issues.model import Issue
 from mailer.render.choose import Chooser
 from mailer.render.letterhead import letterhead_of
-from mailer.render.mjml import compile_mjml
+from mailer.render.mjml import BadMjml, compile_mjml
 from mailer.render.press import Press
+from mailer.render.stationery import template_sources
 from subscribers.model import Basis, Import
 from tests.mailer.render.issues import (
     LETTERHEAD,
@@ -227,6 +229,27 @@ def test_a_template_of_ones_own_needs_no_page_for_entries_and_may_set_them_itsel
         "{{ entry.block }}", '{% include "_layout/entry.mjml" %}'
     )
     assert _words(_with_templates(issue, chooser, own)) == _words(by_block)
+
+
+def test_a_page_for_entries_without_its_cuts_is_refused_by_name() -> None:
+    issue = an_issue()
+    own = {
+        **STATIONERY.templates,
+        "issue/entry.mjml": STATIONERY.templates["issue/entry.mjml"].replace("cut", "'-'"),
+    }
+    with pytest.raises(BadMjml, match=r"entry\.mjml: {{ cut }}"):
+        _with_templates(issue, a_chooser(issue, [an_entry(1)]), own)
+
+
+def test_what_lies_beside_the_templates_is_no_stationery(tmp_path: Path) -> None:
+    own, shipped = tmp_path / "own", tmp_path / "shipped"
+    for folder in (own, shipped):
+        (folder / "issue").mkdir(parents=True)
+        (folder / "issue/subject.txt").write_text(folder.name)
+    (own / "issue/.body.mjml.swp").write_bytes(b"\xff\x00")
+    (shipped / "issue/body.txt").write_text("Text")
+    found = template_sources([own, shipped])
+    assert list(found.items()) == [("issue/body.txt", "Text"), ("issue/subject.txt", "own")]
 
 
 def _with_templates(issue: Issue, chooser: Chooser, templates: dict[str, str]) -> str:
