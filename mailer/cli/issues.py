@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.cli import Refused, releasing
+from mailer.cli.origins import provenance_, verify_
 from mailer.cli.releasing import ISSUE, found, instant, what_waits
 from mailer.cli.surroundings import (
     AS,
@@ -29,15 +30,18 @@ from mailer.issues.edit import CannotEdit, edit_issue
 from mailer.issues.model import Issue, IssueState, entries_of, issues_of
 from mailer.outbox import figures
 from mailer.outbox.trial import send_trial
-from mailer.render.choose import Chooser
-from mailer.render.editions import Rendered, render_edition
+from mailer.render.editions import chooser_of, with_page
 from mailer.render.mjml import BadMjml, NotSelfContained
+from mailer.render.press import Press, Rendered
+from mailer.render.stationery import stationery_of
 from mailer.smtp import Outcome, Result
 from subscribers.addresses import BadAddress, normalise
 from subscribers.audience import AudienceKey
-from subscribers.model import MailingList
+from subscribers.model import Role
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Numbers of the newsletters.")
+app.command("verify")(verify_)
+app.command("provenance")(provenance_)
 
 
 @app.command("compose")
@@ -145,10 +149,11 @@ def preview(
     folder: Path = typer.Option(Path(), "--to", help="Folder to write the HTML and the text to."),
     language: str = typer.Option("de", help="de or en."),
     places: str = typer.Option("", help="As whom to see it: AGS with commas; without: everything."),
+    roles: str = typer.Option("", help="As whom to see it: roles with commas; without: everything."),
 ) -> None:
     """Write what a reader will see, as HTML and as text, and print where."""
     with open_house() as house:
-        rendered = _rendered(house, issue_id, AudienceKey("", language, places, ""))
+        rendered = _rendered(house, issue_id, language, places, roles)
     folder.mkdir(parents=True, exist_ok=True)
     for suffix, content in (("html", rendered.html), ("txt", rendered.text)):
         path = folder / f"issue-{issue_id}.{suffix}"
@@ -162,6 +167,7 @@ def trial(
     recipients: list[str] = typer.Argument(metavar="ADDRESS...", help="Who gets the trial."),
     language: str = typer.Option("de", help="de or en."),
     places: str = typer.Option("", help="As whom to see it: AGS with commas; without: everything."),
+    roles: str = typer.Option("", help="As whom to see it: roles with commas; without: everything."),
 ) -> None:
     """Send an issue to a few addresses for a look; nothing is recorded."""
     try:
@@ -169,7 +175,7 @@ def trial(
     except BadAddress as problem:
         raise Refused(f"no e-mail address: {problem}") from None
     with open_house() as house:
-        rendered = _rendered(house, issue_id, AudienceKey("", language, places, ""), trial=True)
+        rendered = _rendered(house, issue_id, language, places, roles, trial=True)
         results = asyncio.run(_send_trial(house, rendered, addresses, language))
     for result in results:
         typer.echo(f"{result.key}: {result.outcome.value} {result.problem or result.reply}")
@@ -251,24 +257,19 @@ def _summary(session: Session, issue: Issue) -> dict[str, Any]:
     }
 
 
-def _rendered(house: Installation, issue_id: int, key: AudienceKey, *, trial: bool = False) -> Rendered:
+def _rendered(
+    house: Installation, issue_id: int, language: str, places: str, roles: str, *, trial: bool = False
+) -> Rendered:
+    stationery = stationery_of(house.letterhead)
     with house.database.read() as session:
         issue = found(session, issue_id)
-        entries = entries_of(session, issue)
-        mailing_list = session.get_one(MailingList, issue.list_key)
+        chooser = chooser_of(session, issue, stationery)
     if trial:
         issue.subject = f"[Test] {issue.subject}"  # of this copy: the session is over
-    chooser = Chooser(issue, entries, {key.list_key: mailing_list}, {})
+    key = AudienceKey(issue.for_list or issue.list_key, language, places, roles or ",".join(Role))
+    digest = chooser.digest(key)
+    setting = with_page(chooser.setting(key), issue, digest, house.signing)
     try:
-        return render_edition(
-            issue,
-            chooser.visible(key),
-            mailing_list,
-            digest=chooser.digest(key),
-            language=key.language,
-            municipality="",
-            letterhead=house.letterhead,
-            signing=house.signing,
-        )
+        return Press(issue, stationery).edition(chooser.visible(key), setting, digest)
     except (TemplateError, BadMjml, NotSelfContained) as problem:
         raise Refused(f"issue {issue_id}: its template: {problem}") from None

@@ -5,23 +5,21 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from jinja2 import TemplateError
-from sqlalchemy import select
 
 from mailer import schedule
 from mailer.clock.people import lapse_offices
 from mailer.installation import Installation
 from mailer.issues.copies import may_go
-from mailer.issues.model import Issue, IssueState, entries_of, issues_of
+from mailer.issues.model import Issue, IssueState, issues_of
 from mailer.issues.release import act_on, is_approved
 from mailer.issues.workflow import Act, IllegalMove, next_state
 from mailer.outbox.freeze import EditionMissing, freeze
 from mailer.outbox.readers import readers_of
-from mailer.render.choose import Chooser
-from mailer.render.editions import render_editions
+from mailer.render.editions import chooser_of, render_editions
 from mailer.render.mjml import BadMjml, NotSelfContained
 from mailer.render.preflight import imprint_gaps
+from mailer.render.stationery import stationery_of
 from subscribers.audience import audience_keys
-from subscribers.model import Import, MailingList
 
 log = structlog.get_logger()
 
@@ -104,15 +102,14 @@ def _render(house: Installation, issue_id: int, now: datetime) -> None:
 
 
 def _freeze(house: Installation, issue_id: int, actor: str, now: datetime) -> int:
+    stationery = stationery_of(house.letterhead)
     with house.database.write() as session:
         issue = session.get_one(Issue, issue_id, with_for_update=True)
         if issue.state is IssueState.APPROVED and not is_approved(session, issue):
             raise NotReady("the issue was edited after its release: release it again")
         next_state(issue.state, Act.START)
         issue.key_id, issue.frozen_at = house.signing.primary_id, now
-        lists = {row.key: row for row in session.scalars(select(MailingList))}
-        imports = {row.id: row for row in session.scalars(select(Import))}
-        chooser = Chooser(issue, entries_of(session, issue), lists, imports)
+        chooser = chooser_of(session, issue, stationery)
         frozen = freeze(session, issue, chooser.digest, _day(issue, now))
         # last, since others who have something to put on record wait from here on
         act_on(session, issue, Act.START, actor=actor, now=now)

@@ -1,8 +1,7 @@
 """A mail to one person: rendered once, kept as it goes out."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
-from email.headerregistry import Address
 from email.utils import format_datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -63,7 +62,12 @@ def letter(
     env = environment(letterhead.mail_templates, language, zone=desk.zone)
     context |= {
         "network": letterhead.network,
-        "sender": asdict(letterhead.imprint),
+        "sender": letterhead.sender(
+            sender_name=mailing_list.sender_name,
+            imprint=mailing_list.imprint,
+            controller=mailing_list.controller,
+            privacy_url=mailing_list.privacy_url,
+        ),
         "language": language,
         "list_title": mailing_list.title,
     }
@@ -75,8 +79,7 @@ def letter(
     message_id = sign(desk.signing, Purpose.MESSAGE_ID, handle, recipient)
     message = encode(
         headers=[
-            ("From", str(Address(letterhead.imprint.name, addr_spec=letterhead.address))),
-            ("Reply-To", mailing_list.reply_to or letterhead.imprint.email or letterhead.address),
+            *letterhead.people_headers(sender_name=mailing_list.sender_name, reply_to=mailing_list.reply_to),
             ("Subject", subject),
             ("Content-Language", language),
         ],

@@ -1,7 +1,10 @@
 """What every mail of this installation has in common. Values only, made from the settings once."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from email.headerregistry import Address
 from pathlib import Path
+from typing import Any
 
 from mailer.links import Links
 from mailer.receipts.returnpath import ReturnPath
@@ -38,3 +41,49 @@ class Letterhead:
     def mail_templates(self) -> list[Path]:
         """Where the mails' templates stand, one folder a kind."""
         return [folder / "mail" for folder in self.templates if (folder / "mail").is_dir()]
+
+    def sender(self, *, sender_name: str, imprint: str, controller: str, privacy_url: str) -> dict[str, Any]:
+        """Who a mail to a list is from, as templates show it; "" leaves the word to the operator.
+
+        `imprint` is the list's own, in lines: the operator is then named as who sends for it.
+        """
+        return asdict(self.imprint) | {
+            "name": sender_name or self.imprint.name,
+            "operator": self.imprint.name,
+            "imprint": [line.strip() for line in imprint.splitlines() if line.strip()],
+            "controller": controller,
+            "privacy_url": privacy_url or self.imprint.privacy_url,
+        }
+
+    def people_headers(self, *, sender_name: str, reply_to: str) -> list[tuple[str, str]]:
+        """From and Reply-To of a mail to a list; "" leaves the word to the operator."""
+        return [
+            ("From", str(Address(sender_name or self.imprint.name, addr_spec=self.address))),
+            ("Reply-To", reply_to or self.imprint.email or self.address),
+        ]
+
+    def record(self) -> dict[str, Any]:
+        """All but the folders, JSON-ready."""
+        return {
+            "network": self.network,
+            "address": self.address,
+            "operator": self.operator,
+            "imprint": asdict(self.imprint),
+            "base": self.links.base,
+            "return_path": self.return_path.pattern,
+            "message_id_domain": self.message_id_domain,
+        }
+
+
+def letterhead_of(record: Mapping[str, Any]) -> Letterhead:
+    """The letterhead that a record was made of; it knows no folders."""
+    return Letterhead(
+        network=record["network"],
+        address=record["address"],
+        operator=record["operator"],
+        imprint=Imprint(**record["imprint"]),
+        links=Links(record["base"]),
+        return_path=ReturnPath.parse(record["return_path"]),
+        message_id_domain=record["message_id_domain"],
+        templates=(),
+    )

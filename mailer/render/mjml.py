@@ -7,6 +7,8 @@ media queries stay in the head.
 
 import logging
 import re
+import threading
+from functools import lru_cache
 from html.parser import HTMLParser
 
 import cssutils
@@ -137,10 +139,34 @@ def _with_line(problem: str, source: str) -> str:
 
 
 class _Inliner(Premailer):  # type: ignore[misc]  # premailer publishes no types
+    """Reads each style sheet once: that costs more than all the rest, and mails of a kind share theirs."""
+
+    def _parse_style_rules(self, css_body: str, ruleset_index: int) -> tuple[list[object], list[str]]:
+        rules, left_over = _read_css(css_body, ruleset_index)
+        return list(rules), list(left_over)
+
+    def _css_rules_to_string(self, rules: list[str]) -> str:
+        return "\n".join(rules)
+
+
+class _Reader(Premailer):  # type: ignore[misc]  # premailer publishes no types
     def _parse_css_string(self, css_body: str, validate: bool = True) -> object:
         # allow_network does not cover @import: it is cssutils that would follow it
         parser = cssutils.CSSParser(loglevel=logging.CRITICAL, fetcher=lambda _url: None, validate=False)
         return parser.parseString(css_body)
+
+
+#: cssutils is not made for two threads at once
+_READING = threading.Lock()
+
+
+@lru_cache(maxsize=64)
+def _read_css(css: str, index: int) -> tuple[tuple[object, ...], tuple[str, ...]]:
+    """The rules to be written into elements, and what stays in the head, written out."""
+    reader = _Reader(strip_important=False)
+    with _READING:
+        rules, left_over = reader._parse_style_rules(css, index)
+        return tuple(rules), (reader._css_rules_to_string(left_over),) if left_over else ()
 
 
 def _inlined(html: str) -> str:
@@ -195,7 +221,7 @@ class _Looker(HTMLParser):
     def handle_comment(self, data: str) -> None:
         # Outlook reads what stands in conditional comments
         if data.startswith("[if"):
-            _refuse_remote(data.partition(">")[2])
+            _refuse_in_comment(data.partition(">")[2])
 
 
 _FETCHING = {
@@ -222,12 +248,18 @@ _REMOTE_CSS = re.compile(
 )
 
 
+@lru_cache(maxsize=256)  # MJML writes the same few hundred times into a mail
+def _refuse_in_comment(html: str) -> None:
+    _refuse_remote(html)
+
+
 def _leads_somewhere(href: str) -> bool:
     # browsers drop blanks and control characters before they look at the scheme
     scheme = _SCHEME.match("".join(href.split()).lower())
     return scheme is not None and (scheme[1] or "") in _SCHEMES
 
 
+@lru_cache(maxsize=256)
 def _refuse_in_css(css: str) -> None:
     found = _REMOTE_CSS.search(css)
     if found:

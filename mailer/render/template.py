@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import FileSystemLoader, StrictUndefined, Template, nodes, pass_context
+from jinja2 import DictLoader, FileSystemLoader, StrictUndefined, Template, nodes, pass_context
 from jinja2.exceptions import SecurityError, TemplateError, TemplateRuntimeError
 from jinja2.ext import InternationalizationExtension
 from jinja2.filters import do_default
@@ -42,8 +42,12 @@ from mailer.render.sanitize import plain_text
 from mailer.translations import translations
 
 
-def environment(folders: Sequence[Path], language: str, *, zone: ZoneInfo) -> "Environment":
-    """Templates from `folders`, the first that has one wins; texts and dates in `language`.
+def environment(
+    templates: Sequence[Path] | Mapping[str, str], language: str, *, zone: ZoneInfo
+) -> "Environment":
+    """Templates from folders, the first that has one wins, or from their sources by name.
+
+    Texts and dates are in `language`.
 
     `.mjml` and `.html` are escaped, `.txt` is not; a name that is not in the context is an error.
     Filters of our own: `longdate` and `when(ends)`, both in `zone`; for text parts `plaintext` of
@@ -52,7 +56,7 @@ def environment(folders: Sequence[Path], language: str, *, zone: ZoneInfo) -> "E
     environment at a time.
     """
     env = Environment(
-        loader=FileSystemLoader(list(folders)),
+        loader=DictLoader(templates) if isinstance(templates, Mapping) else FileSystemLoader(list(templates)),
         undefined=StrictUndefined,
         autoescape=lambda name: name is not None and name.endswith((".mjml", ".html")),
         extensions=[InternationalizationExtension],

@@ -11,10 +11,12 @@ _CONTENT_SECURITY_POLICY = (
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 
-#: an archived mail has its styles inside and may do nothing but show itself and open its links
+#: an archived mail has its styles inside and may do nothing but show itself, open its links and let its
+#: events be saved (a link to what is an attachment counts as a download)
 ARCHIVE_SECURITY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'none'; "
-    "frame-ancestors 'none'; base-uri 'none'; sandbox allow-popups allow-popups-to-escape-sandbox"
+    "frame-ancestors 'none'; base-uri 'none'; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox allow-downloads"
 )
 
 

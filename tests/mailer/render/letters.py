@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from mailer.render.mjml import compile_mjml
+from mailer.render.press import Sheets
 from mailer.render.sanitize import clean_html, excerpt, plain_text
 from mailer.render.template import environment
 from mailer.shipped import shipped
@@ -22,7 +23,9 @@ SENDER = {
     "responsible": "Peter Muster, Anschrift wie oben",
     "privacy_url": "https://infomail.example.org/datenschutz",
 }
-ANYBODY = {"network": "Kommunen-Netzwerk: engagiert in Musterland", "sender": SENDER}
+#: what every mail says of the operator who sends it
+OPERATED = SENDER | {"operator": SENDER["name"], "imprint": [], "controller": ""}
+ANYBODY = {"network": "Kommunen-Netzwerk: engagiert in Musterland", "sender": OPERATED}
 _SUMMARY = clean_html(
     "<p>Wer sich in seiner Kommune für andere einsetzt, soll dafür gute Bedingungen finden. Das "
     "<b>Förderprogramm</b> hilft Vereinen und Initiativen mit bis zu 1.000 Euro je Vorhaben, ohne Eigenanteil und "
@@ -43,7 +46,7 @@ def entry(number: int, **changes: Any) -> dict[str, Any]:
     is_event = number % 3 == 1
     starts = datetime(2024, 3, 5, 9, 0, tzinfo=UTC) + timedelta(days=number) if is_event else None
     found = {
-        "anchor": f"s{number // 5}e{number % 5}",
+        "anchor": f"e{number}",
         "title": _TITLES[number % 5],
         "url": f"https://example.org/meldung/{number}?a=1&b=2",
         "source": "Beispielstiftung" if number % 2 else "",
@@ -52,7 +55,14 @@ def entry(number: int, **changes: Any) -> dict[str, Any]:
         "starts": starts,
         "ends": starts + timedelta(hours=2) if starts else None,
         "all_day": False,
+        "deadline": date(2026, 3, 31) if number % 5 == 0 else None,
         "location": "Bürgerhaus Musterstadt, Großer Saal" if is_event else "",
+        "contact": "Erika Muster, Telefon 0123 456789" if number % 4 == 3 else "",
+        "municipality": "Musterstadt" if number % 4 == 3 else "",
+        "also": "Beispielbund, Ehrenamtsportal Musterland" if number % 3 == 2 else "",
+        "calendar_url": f"https://infomail.example.org/ausgabe/{TOKEN}/termin/{number}.ics"
+        if is_event
+        else "",
         "published": datetime(2024, 2, 20, 8, 0, tzinfo=UTC),
     }
     return found | changes
@@ -61,9 +71,18 @@ def entry(number: int, **changes: Any) -> dict[str, Any]:
 def sections(count: int) -> list[dict[str, Any]]:
     entries = [entry(number) for number in range(count)]
     return [
-        {"title": _SECTIONS[at // 5], "anchor": f"s{at // 5}", "entries": entries[at : at + 5]}
+        {
+            "title": _SECTIONS[at // 5 % 5],
+            "anchor": f"s{at // 5}",
+            "passed_on": False,
+            "entries": entries[at : at + 5],
+        }
         for at in range(0, count, 5)
     ]
+
+
+def section(title: str, *entries: dict[str, Any], passed_on: bool = False) -> dict[str, Any]:
+    return {"title": title, "anchor": "s0", "passed_on": passed_on, "entries": list(entries)}
 
 
 PROVENANCE = {
@@ -96,6 +115,8 @@ def issue(count: int, *, language: str = "de", informing: bool = True, **changes
         },
         "sections": sections(count),
         "archive_url": "https://infomail.example.org/ausgabe/abc",
+        "calendar_url": "https://infomail.example.org/ausgabe/abc/termine.ics" if count > 1 else "",
+        "contribute_url": "https://infomail.example.org/beitrag",
         "list_title": "Infomail des Netzwerks",
         "reason": "",
         "provenance": PROVENANCE if informing else None,
@@ -221,7 +242,7 @@ LETTERS: dict[str, dict[str, Any]] = {
 HARD: dict[str, dict[str, Any]] = {
     "nothing": issue(0),
     "much": issue(25),
-    "long words": issue(0, sections=[{"title": _WORD, "anchor": "s0", "entries": [_LONG, entry(2)]}]),
+    "long words": issue(0, sections=[section(_WORD, _LONG, entry(2))]),
     "one region, in English": issue(2, language="en", municipality={"name": "Musterstadt"}),
 }
 
@@ -229,8 +250,6 @@ HARD: dict[str, dict[str, Any]] = {
 def rendered(kind: str, context: dict[str, Any]) -> tuple[str, str, str]:
     """Subject, HTML and text."""
     env = environment([shipped("templates") / "mail"], context["language"], zone=ZoneInfo("Europe/Berlin"))
-    subject, source, text = (
-        env.get_template(f"{kind}/{name}").render(context)
-        for name in ("subject.txt", "body.mjml", "body.txt")
-    )
-    return subject.strip(), compile_mjml(source), text
+    sheets = Sheets(env, kind)
+    html = sheets.html(context) if "sections" in context else compile_mjml(sheets.text("body.mjml", context))
+    return sheets.text("subject.txt", context).strip(), html, sheets.text("body.txt", context)

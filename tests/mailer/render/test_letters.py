@@ -18,12 +18,14 @@ from tests.mailer.render.letters import (
     LETTERS,
     PROVENANCE,
     SALUTATION,
+    SENDER,
     STAFF,
     STILL_RIGHT,
     TOKEN,
     entry,
     issue,
     rendered,
+    section,
 )
 
 
@@ -50,10 +52,9 @@ def test_every_anchor_of_the_contents_leads_somewhere() -> None:
 
 
 def test_an_entry_may_lack_all_but_its_title() -> None:
-    bare = entry(
-        1, url="", source="", summary="", text="", starts=None, ends=None, location="", published=None
-    )
-    context = issue(0, sections=[{"title": "Neues", "anchor": "s0", "entries": [bare]}])
+    lacking = dict.fromkeys(("url", "source", "summary", "text", "location", "contact", "also"), "")
+    bare = entry(1, **lacking, municipality="", calendar_url="", starts=None, ends=None, published=None)
+    context = issue(0, sections=[section("Neues", bare)])
     context["issue"] |= {"editorial": [], "preheader": ""}
     _, html, text = rendered("issue", context)
     assert "<h3" in html
@@ -72,7 +73,7 @@ def test_the_text_part_fits_72_columns_where_words_can_be_broken(kind: str) -> N
 @pytest.mark.parametrize("kind", LETTERS)
 def test_a_mail_says_who_answers_for_it(kind: str) -> None:
     _, html, text = rendered(kind, LETTERS[kind])
-    for said in LETTERS[kind]["sender"].values():
+    for said in SENDER.values():
         assert said in html
         assert said in " ".join(text.split())
 
