@@ -120,7 +120,12 @@ def show(issue_id: int = ISSUE, as_json: bool = JSON) -> None:
     """One issue with its entries and where each came from."""
     with open_database() as database, database.read() as session:
         issue = found(session, issue_id)
-        summary = _summary(session, issue)
+        summary = _summary(session, issue) | {
+            "postponed": issue.postponed,
+            "emergency": issue.emergency,
+            "corrects": issue.corrects,
+            "correction": issue.correction,
+        }
         entries = [
             {
                 "section": entry.section,

@@ -75,7 +75,7 @@ def _empty(session: Session, which: Any) -> int:
     emptied = session.execute(
         update(Notice)
         .where(which)
-        .values(message=b"", subject="")
+        .values(message=b"", subject="", address="")
         .returning(Notice.id)
         .execution_options(synchronize_session=False)
     )

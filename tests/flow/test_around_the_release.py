@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from sqlalchemy import select
 
 from mailer import clock, daemon
@@ -143,6 +144,20 @@ def test_a_mail_to_staff_goes_out_like_any_other_and_a_barred_address_gets_none(
     (mail,) = sink.mails["redaktion@example.org"]
     assert b"Auto-Submitted: auto-generated" in mail
     assert sink.senders["redaktion@example.org"].startswith("bounce+")
+
+
+def test_mails_to_staff_are_kept_no_longer_than_any_other(house: Installation) -> None:
+    here = planned(house, RELEASED_BY_HAND)
+    enrol(here, 1)
+    bring_items(here, 1)
+    tick(here, DRAFTED)
+    with time_machine.travel(DRAFTED, tick=True):
+        asyncio.run(daemon.drain(here))
+    clock.retain(here, now=DRAFTED + 3 * 366 * DAY)
+    with here.database.read() as session:
+        for column in (Notice.address, Delivery.address, Request.address):
+            assert set(session.scalars(select(column))) <= {"", None}
+        assert set(session.scalars(select(Notice.message))) == {b""}
 
 
 def test_a_mail_to_staff_shows_the_issue_and_what_is_open(desk: Installation) -> None:

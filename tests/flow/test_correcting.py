@@ -147,6 +147,18 @@ def test_who_got_the_issue_and_may_still_be_written_to_gets_the_correction(
     assert "List-Unsubscribe-Post" in mail, "it is left from as any issue"
 
 
+def test_the_subject_of_a_correction_speaks_the_language_of_its_list(house: Installation) -> None:
+    with house.database.write() as session:
+        session.get_one(MailingList, "netzwerk").language = "en"
+    enrol(house, 1)
+    wrong = sent_issue(house)
+    with house.database.write() as session:
+        issue = session.get_one(Issue, wrong)
+        correct(session, issue, TEXT, actor="cli:berta", now=LATER)
+        draft = correction_of(session, issue, actor="cli:berta", now=LATER)
+    assert draft.subject == f"Correction: {issue.subject}"
+
+
 def test_a_correction_needs_a_release_and_no_clock_sends_it(here: Installation) -> None:
     enrol(here, 1)
     wrong = sent_issue(here)
