@@ -1,6 +1,9 @@
 """What was sent comes out again from what is stored, whatever becomes of everything around it."""
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -141,6 +144,19 @@ def test_other_versions_and_editions_older_than_the_record_are_named(
         verify_(issue, as_json=False)
     assert "\n" not in str(refused.value)
     assert "was rendered with premailer 0.1 (now 3" in capsys.readouterr().err
+
+
+def test_another_process_makes_the_same_bytes(
+    house: Installation, environment: dict[str, str], tmp_path: Path
+) -> None:
+    issue = sent(house)
+    for seed in ("1", "2"):  # what Python's sets and dictionaries of texts are ordered by
+        ran = subprocess.run(
+            [sys.executable, "-m", "mailer", "issues", "verify", str(issue)],
+            env=os.environ | environment | {"PYTHONHASHSEED": seed},
+            capture_output=True, text=True, cwd=tmp_path,
+        )  # fmt: skip
+        assert (ran.returncode, ran.stdout, ran.stderr) == (0, "2 editions come out byte for byte\n", "")
 
 
 def test_editions_share_their_stationery(house: Installation) -> None:
