@@ -39,6 +39,7 @@ _EVERY = {
     "forewords": 60,
     "remind": 10,
     "start": 5,
+    "contributors": 60,
     "requests": 1,
     "receipts": 1,
 }
@@ -138,6 +139,7 @@ async def _clock(standing: Standing) -> AsyncIterator[None]:
         "forewords": lambda: asyncio.to_thread(clock.settle_forewords, standing.house, now=_now()),
         "remind": lambda: asyncio.to_thread(clock.remind, standing.house, now=_now()),
         "start": lambda: asyncio.to_thread(clock.start_due, standing.house, now=_now()),
+        "contributors": lambda: asyncio.to_thread(clock.tell_contributors, standing.house, now=_now()),
         "requests": lambda: asyncio.to_thread(clock.answer_requests, standing.house, now=_now()),
         "receipts": lambda: asyncio.to_thread(clock.read_receipts, standing.house, now=_now()),
         "retain": lambda: asyncio.to_thread(clock.retain, standing.house, now=_now()),
@@ -186,7 +188,7 @@ async def _pages(house: Installation, listening: socket.socket, stop: asyncio.Ev
 
     server = _Pages(
         uvicorn.Config(
-            create_app(house.settings, house.database),
+            create_app(house.settings, house.database, zone=house.plan.timezone),
             log_config=None,  # its own writes no JSON
             log_level="warning",
             access_log=False,  # it would write every token into a file

@@ -27,5 +27,9 @@ class Links:
     def still_right(self, token: str) -> str:
         return f"{self.base}/noch-richtig/{token}"
 
+    def contribute(self, token: str = "") -> str:
+        """The form, or with a token the page that confirms what was sent in by it."""
+        return f"{self.base}/beitrag/{token}" if token else f"{self.base}/beitrag"
+
     def sign_up(self, list_key: str) -> str:
         return f"{self.base}/anmelden/{list_key}"

@@ -38,6 +38,7 @@ class Purpose(enum.IntEnum):
     ARCHIVE = 6
     PREFERENCES = 7
     STILL_RIGHT = 8
+    CONTRIBUTE = 9
 
 
 class BadToken(ValueError):

@@ -15,7 +15,14 @@ from datetime import datetime
 
 from mailer.clock.composing import compose_due, settle_forewords, suggest_new
 from mailer.clock.fetching import refresh_feeds, sync_feeds
-from mailer.clock.people import answer_requests, ask_holders, lapse_offices, read_receipts, retain
+from mailer.clock.people import (
+    answer_requests,
+    ask_holders,
+    lapse_offices,
+    read_receipts,
+    retain,
+    tell_contributors,
+)
 from mailer.clock.reminding import remind
 from mailer.clock.starting import NotReady, start, start_due, start_window
 from mailer.feeds.refresh import Refreshed
@@ -38,6 +45,7 @@ __all__ = [
     "start_window",
     "suggest_new",
     "sync_feeds",
+    "tell_contributors",
     "tick",
 ]
 
@@ -57,6 +65,7 @@ class Ticked:
     #: subscriptions that ended with an office, and questions whether one is still right
     lapsed: int
     asked: int
+    contributors: int
     notices: int
     receipts: int
     retained: dict[str, int]
@@ -73,6 +82,7 @@ async def tick(house: Installation, *, now: datetime) -> Ticked:
         forewords=settle_forewords(house, now=now),
         reminded=remind(house, now=now),
         started=start_due(house, now=now),
+        contributors=tell_contributors(house, now=now),
         notices=answer_requests(house, now=now),
         receipts=read_receipts(house, now=now),
         retained=retain(house, now=now),

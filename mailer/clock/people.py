@@ -5,6 +5,7 @@ from datetime import datetime
 import structlog
 
 from mailer.installation import Installation, retention
+from mailer.issues.contributed import tell_senders
 from mailer.notices.letter import Desk
 from mailer.notices.write import write_notices
 from mailer.outbox.freeze import queue_notices
@@ -45,6 +46,12 @@ def answer_requests(house: Installation, *, now: datetime) -> int:
                 return answered
             queue_notices(session)
         answered += count
+
+
+def tell_contributors(house: Installation, *, now: datetime) -> int:
+    """Have those told whose contributions stood in an issue that is sent; how many it was."""
+    with house.database.write() as session:
+        return tell_senders(session, actor="clock", now=now)
 
 
 def read_receipts(house: Installation, *, now: datetime) -> int:

@@ -53,7 +53,8 @@ def prepare(items: Iterable[ParsedItem], base_url: str) -> tuple[Prepared, ...]:
         summary = clean_html(parsed.summary[:_LONGEST], base_url=parsed.url or base_url)
         title = parsed.title or shorten(unescape(nh3.clean(summary, tags=set())), _TITLE, placeholder=" …")
         if title:
-            ready.append(Prepared(parsed, title, summary, _digest(title, summary, parsed)))
+            digest = digest_of(title, summary, parsed.starts, parsed.ends, parsed.location)
+            ready.append(Prepared(parsed, title, summary, digest))
     return tuple(ready)
 
 
@@ -107,7 +108,7 @@ def _write(item: Item, one: Prepared, feed: Feed, now: datetime) -> None:
     item.fetched_at = now
 
 
-def _digest(title: str, summary: str, parsed: ParsedItem) -> str:
-    """SHA-256 of what a reader sees; equal for the same text brought by two feeds."""
-    seen = [title, summary, str(parsed.starts), str(parsed.ends), parsed.location]
+def digest_of(title: str, summary: str, starts: datetime | None, ends: datetime | None, location: str) -> str:
+    """SHA-256 in hex of what a reader sees; equal for the same text brought by two feeds."""
+    seen = [title, summary, str(starts), str(ends), location]
     return hashlib.sha256(json.dumps(seen, ensure_ascii=False).encode()).hexdigest()

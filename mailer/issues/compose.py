@@ -13,7 +13,7 @@ from mailer.feeds.model import Feed, Item
 from mailer.issues import pool
 from mailer.issues.begin import entry_from, new_issue
 from mailer.issues.choose import Candidate, Chosen, choose
-from mailer.issues.model import Entry, EntryState, Issue, IssueState
+from mailer.issues.model import Entry, EntryState, Issue, IssueState, entries_of
 from mailer.issues.record import put_on_record
 from mailer.issues.workflow import Act, next_state
 from mailer.schedule import Newsletter, Section
@@ -50,16 +50,19 @@ def compose(
         return known
     issue = new_issue(session, newsletter, slot=slot, send_at=send_at, special=special, now=now)
     chosen = [] if blank else _chosen(session, newsletter, newsletter.sections, issue)
-    titles = [pick.item.title for section in chosen for pick in section.picks]
-    issue.preheader = " · ".join(titles[:_TEASERS])
     _add(session, issue, newsletter, chosen, EntryState.PLACED)
-    if not special and len(titles) < newsletter.too_few.below:
+    session.flush()
+    entries = entries_of(session, issue)
+    # everybody reads the preheader, so it names nothing that is for some
+    teasers = [each.title for each in entries if not (each.internal or each.places or each.roles)]
+    issue.preheader = " · ".join(teasers[:_TEASERS])
+    if not special and len(entries) < newsletter.too_few.below:
         # either way the slot keeps its row, so nothing composes it a second time
         if newsletter.too_few.then == "skip":
             issue.state = next_state(issue.state, Act.CANCEL)  # its items stay free
         issue.postponed = newsletter.too_few.then == "postpone"
     session.flush()
-    put_on_record(session, issue, "compose", actor=actor, now=now, entries=len(titles), state=issue.state)
+    put_on_record(session, issue, "compose", actor=actor, now=now, entries=len(entries), state=issue.state)
     return issue
 
 

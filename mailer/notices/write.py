@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from mailer.notices import joining, offices, preferences, staff
+from mailer.notices import contributing, joining, offices, preferences, staff
 from mailer.notices.letter import Desk, Dropped
 from mailer.notices.model import Notice
 from subscribers.model import Request, RequestKind, RequestState
@@ -25,6 +25,9 @@ _ANSWERS: dict[RequestKind, Callable[[Session, Desk, Request, datetime], Notice]
     RequestKind.PREFERENCES: preferences.fresh_link,
     RequestKind.INVITE: offices.invitation,
     RequestKind.STILL_RIGHT: offices.still_right,
+    RequestKind.CONTRIBUTE: contributing.confirmation,
+    RequestKind.CONTRIBUTION_USED: contributing.used,
+    RequestKind.CONTRIBUTION_REFUSED: contributing.refused,
     RequestKind.DRAFT_READY: staff.about_issue,
     RequestKind.REMINDER: staff.about_issue,
     RequestKind.OVERDUE: staff.about_issue,

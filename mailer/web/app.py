@@ -1,12 +1,16 @@
 """The pages as one ASGI application."""
 
+from zoneinfo import ZoneInfo
+
 from fastapi import FastAPI
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from mailer.database import Database
+from mailer.feeds.dates import BERLIN
+from mailer.feeds.pictures import LARGEST
 from mailer.settings import Settings
 from mailer.web import health, public
 from mailer.web.assets import assets, version
+from mailer.web.body_limits import BodyLimits
 from mailer.web.errors import add_error_pages
 from mailer.web.headers import SecurityHeaders, security_headers
 from mailer.web.pages import Pages
@@ -17,8 +21,11 @@ from subscribers.tokens import Keys
 _LONGEST_BODY = 64 * 1024
 
 
-def create_app(settings: Settings, database: Database) -> FastAPI:
-    """The pages on `database`. Raises mailer.web.assets.NotBuilt, and what Keys.parse raises."""
+def create_app(settings: Settings, database: Database, *, zone: ZoneInfo = BERLIN) -> FastAPI:
+    """The pages on `database`; the dates that people type are meant in `zone`.
+
+    Raises mailer.web.assets.NotBuilt, and what Keys.parse raises.
+    """
     app = FastAPI(
         openapi_url=None,
         docs_url=None,
@@ -33,12 +40,13 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
         database=database,
         keys=Keys.parse(settings.secret_keys.get_secret_value()),
         pages=pages,
+        zone=zone,
     )
     app.include_router(public.router)
     app.include_router(health.router)
     app.mount(f"/static/{static}", assets())
     headers = security_headers(settings.public_url)
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=_LONGEST_BODY)
+    app.add_middleware(BodyLimits, longest=_LONGEST_BODY, uploads={"/beitrag": _LONGEST_BODY + LARGEST})
     app.add_middleware(SecurityHeaders, headers=headers)
     add_error_pages(app, pages, headers)
     return app

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends, HTTPException, Request
 from sqlalchemy.orm import Session
@@ -27,6 +28,8 @@ class Surroundings:
     database: Database
     keys: Keys
     pages: Pages
+    #: of the dates that people type
+    zone: ZoneInfo
 
     @property
     def limits(self) -> Limits:

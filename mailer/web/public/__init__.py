@@ -6,6 +6,7 @@ from mailer.web.public import (
     archive,
     ask_link,
     confirm,
+    contribute,
     handover,
     leave,
     lists,
@@ -27,5 +28,6 @@ for pages in (
     handover,
     still_right,
     archive,
+    contribute,
 ):
     router.include_router(pages.router)
