@@ -173,6 +173,17 @@ STILL_RIGHT = _OFFICE | {
     "answer_url": "https://infomail.example.org/noch-richtig/AbCdEf0123456789AbCdEf0123456789AbCdEf0123456789",
     "salutation": "Sehr geehrte Frau Dr. Beispiel,",
 }
+CONTRIBUTION = ANYBODY | {
+    "list_title": "Infomail des Netzwerks",
+    "language": "de",
+    "salutation": "Guten Tag,",
+    "contribution": {
+        "kind": "practice",
+        "title": "Ehrenamt & <Ermutigung>",
+        "municipality": "Musterstadt",
+        "sent_at": datetime(2024, 2, 20, 8, 0, tzinfo=UTC),
+    },
+}
 STAFF = ANYBODY | {
     "list_title": "Infomail des Netzwerks",
     "language": "de",
@@ -237,6 +248,14 @@ LETTERS: dict[str, dict[str, Any]] = {
     "overdue": STAFF,
     "emergency": STAFF,
     "foreword": STAFF,
+    "contribute": CONTRIBUTION
+    | {"confirm_url": f"https://infomail.example.org/beitrag/{TOKEN}", "valid_days": 7, "pass_on": True},
+    "contribution-used": CONTRIBUTION
+    | {
+        "issue": {"title": "Infomail", "number": 3, "year": 2024},
+        "archive_url": f"https://infomail.example.org/ausgabe/{TOKEN}",
+    },
+    "contribution-refused": CONTRIBUTION | {"word": "Leider zu spät.\n\nGern wieder <im> Herbst & Winter."},
 }
 #: issues that are hard to set
 HARD: dict[str, dict[str, Any]] = {
