@@ -1,14 +1,12 @@
 """An archived issue may do next to nothing, but its events can be taken over."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from fastapi import FastAPI
 from playwright.sync_api import Browser
 
 from mailer.database import Database
-from mailer.issues.model import Entry, Issue
 from mailer.render.model import Edition
 from mailer.web.app import create_app
 from subscribers.tokens import Keys
@@ -23,15 +21,7 @@ def test_an_event_of_an_archived_issue_is_downloaded(
     keys = Keys.parse(sample_settings(url).secret_keys.get_secret_value())
     page_path = mailed_links(keys, sample)["ausgabe"]
     with database.write() as session:
-        issue = session.query(Issue).one()
-        entry = Entry(
-            issue_id=issue.id, section="Termine", section_position=0, position=0, title="Treffen",
-            starts=datetime(2026, 3, 5, 9, tzinfo=UTC), places=[],
-        )  # fmt: skip
-        session.add(entry)
-        session.flush()
         edition = session.query(Edition).one()
-        edition.setting = {"entries": [[1, entry.id]]}
         edition.html = (
             f'<!doctype html><title>1</title><a href="{page_path}/termin/1.ics">In den Kalender</a>'
         )

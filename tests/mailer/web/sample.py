@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.database import Database
-from mailer.issues.model import Issue, IssueState
+from mailer.issues.model import Entry, Issue, IssueState
 from mailer.notices.model import Notice
 from mailer.outbox.model import Delivery, DeliveryState, Priority
 from mailer.render.model import Edition
@@ -115,8 +115,14 @@ def fill(database: Database) -> Sample:
         )  # fmt: skip
         session.add_all([issue, asked])
         session.flush()
+        event = Entry(
+            issue_id=issue.id, section="Termine", section_position=0, position=0, title="Treffen",
+            starts=datetime(2026, 3, 5, 9, tzinfo=UTC), places=[],
+        )  # fmt: skip
+        session.add(event)
+        session.flush()
         edition = Edition(
-            issue_id=issue.id, digest=DIGEST, language="de", subject="Nr. 1", text="Text", message=b"",
+            issue_id=issue.id, digest=DIGEST, setting={"entries": [[1, event.id]]}, language="de", subject="Nr. 1", text="Text", message=b"",
             html="<!doctype html><title>Nr. 1</title><p style='color:#333'>Ausgabe im Archiv", created_at=now,
         )  # fmt: skip
         notice = Notice(

@@ -56,6 +56,8 @@ def _routes(routes: Any) -> Iterator[tuple[str, set[str]]]:
 
 
 def _filled(path: str, links: dict[str, str]) -> str:
+    if path.startswith("/ausgabe/{token}/"):
+        return path.replace("/ausgabe/{token}", links["ausgabe"]).replace("{number}", "1")
     if "{token}" in path:
         # by the page below a token if there is one, else by the first word; a file stands beside its page
         page, dot, file = path.rpartition("/")[2].replace("{token}", "").partition(".")
