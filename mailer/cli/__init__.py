@@ -28,6 +28,7 @@ _COMMANDS = {
     "feeds": ("feeds", "app"),
     "issues": ("issues", "app"),
     "entries": ("entries", "app"),
+    "contributions": ("contributions", "app"),
     "deliveries": ("deliveries", "deliveries"),
     "receipts": ("receipts", "app"),
     "schedule": ("schedule", "app"),

@@ -25,7 +25,7 @@ from mailer.render.sanitize import clean_html
 #: the feed that they are items of; nobody fetches it
 FEED = "beitraege"
 CONFIRM_WITHIN = timedelta(days=7)
-#: contributions of one address that are kept within a day
+#: so many of one address a day get a mail that asks for confirmation
 MOST_A_DAY = 5
 
 
@@ -81,12 +81,14 @@ def keep(
     return contribution
 
 
-def of_today(session: Session, address: str, now: datetime) -> int:
-    """How many contributions came from this address within a day."""
-    recent = select(func.count()).where(
-        Contribution.address == address, Contribution.created_at > now - timedelta(days=1)
+def is_one_too_many(session: Session, contribution: Contribution) -> bool:
+    """Whether its address had MOST_A_DAY others in the day before it."""
+    others = select(func.count()).where(
+        Contribution.address == contribution.address,
+        Contribution.created_at > contribution.created_at - timedelta(days=1),
+        Contribution.id < contribution.id,
     )
-    return session.scalar(recent) or 0
+    return (session.scalar(others) or 0) >= MOST_A_DAY
 
 
 def receive(session: Session, contribution: Contribution, *, now: datetime) -> Item:

@@ -27,7 +27,7 @@ class BadPicture(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A picture as it is kept: JPEG, or PNG where it has transparency or few colours."""
+    """A picture as it is kept: JPEG, or PNG where it is drawn or has transparency."""
 
     media_type: str
     width: int
@@ -46,16 +46,16 @@ def made_ours(data: bytes) -> Made:
                 if opened.width * opened.height > MOST_PIXELS:
                     raise BadPicture("pixels")
                 opened.seek(0)
-                return _written(ImageOps.exif_transpose(opened))
+                return _written(ImageOps.exif_transpose(opened), was_png=opened.format == "PNG")
     except BadPicture:
         raise
     except Exception as error:  # decoders raise whatever they run into
         raise BadPicture("format") from error
 
 
-def _written(picture: Image.Image) -> Made:
+def _written(picture: Image.Image, *, was_png: bool) -> Made:
     transparent = "A" in picture.getbands() or "transparency" in picture.info
-    drawn = transparent or picture.convert("RGB").getcolors(_FEW_COLOURS) is not None
+    drawn = transparent or (was_png and picture.convert("RGB").getcolors(_FEW_COLOURS) is not None)
     clean = picture.convert("RGBA" if transparent else "RGB")
     clean.thumbnail((WIDEST, HIGHEST))
     pixels = Image.new(clean.mode, clean.size)

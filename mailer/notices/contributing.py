@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mailer.feeds.contributions import CONFIRM_WITHIN, MOST_A_DAY, of_today
+from mailer.feeds.contributions import CONFIRM_WITHIN, is_one_too_many
 from mailer.feeds.model import Contribution, ContributionState
 from mailer.issues.model import Issue
 from mailer.notices.letter import Desk, Dropped, letter
@@ -25,7 +25,7 @@ def confirmation(session: Session, desk: Desk, request: Request, now: datetime) 
     contribution = _contribution(session, request)
     if contribution.state is not ContributionState.UNCONFIRMED:
         raise Dropped("confirmed")
-    if of_today(session, contribution.address, now) > MOST_A_DAY:
+    if is_one_too_many(session, contribution):
         raise Dropped("too-many")
     handle = new_handle()
     token = sign(desk.signing, Purpose.CONTRIBUTE, handle, contribution.handle)

@@ -12,6 +12,8 @@ import structlog
 from sqlalchemy.orm import Session
 
 from mailer.database import Database
+from mailer.feeds import forget as feeds
+from mailer.issues import forget as issues
 from mailer.notices import forget as notices
 from mailer.outbox import forget as outbox
 from mailer.receipts import forget as receipts
@@ -72,6 +74,8 @@ def forget_people(
     gone["receipts"] = receipts.forget(session, [row.id for row in deliveries], mentioning)
     gone += outbox.forget(session, deliveries, now=now)
     gone["notices"] = notices.forget(session, people)
+    issues.forget(session, people)  # while their contributions still name them
+    gone["contributions"] = feeds.forget(session, people)
     gone += privacy.forget(session, people, for_good=for_good, thorough=thorough, now=now)
     if for_good and +gone:
         for each in people:

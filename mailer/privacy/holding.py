@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from mailer.feeds import forget as feeds
 from mailer.notices import forget as notices
 from mailer.outbox import forget as outbox
 from mailer.privacy.retaining import Retention
@@ -38,13 +39,15 @@ def held(session: Session, whom: Whom, around: Circumstances, language: str) -> 
     """All that is held on a person; instants and dates as such.
 
     Keys: address, form, title, given, family, language, format, created_at, reference, suppressed, offices,
-    subscriptions, imports, consents, requests, tasks, audit, notices, deliveries, receipts, and about, which
-    has what Art. 15 (1) asks for beside the data. Somebody who is no subscriber has no profile.
+    subscriptions, imports, consents, requests, tasks, audit, notices, contributions, deliveries, receipts,
+    and about, which has what Art. 15 (1) asks for beside the data. Somebody who is no subscriber has no
+    profile.
     """
     deliveries = outbox.deliveries_of(session, [whom], lock=False)
     found = privacy.held(session, whom)
     found |= {
         "notices": notices.held(session, whom),
+        "contributions": feeds.held(session, whom.address),
         "deliveries": outbox.held(session, deliveries),
         "receipts": receipts.held(session, [row.id for row in deliveries], whom.address),
     }
@@ -53,9 +56,8 @@ def held(session: Session, whom: Whom, around: Circumstances, language: str) -> 
 
 def is_nothing(found: dict[str, Any]) -> bool:
     """Whether neither a person nor a trace of the address is held; its hash may be."""
-    return "reference" not in found and not any(
-        found[name] for name in ("requests", "deliveries", "receipts")
-    )
+    traces = ("requests", "notices", "contributions", "deliveries", "receipts")
+    return "reference" not in found and not any(found[name] for name in traces)
 
 
 def as_json(found: dict[str, Any]) -> str:
@@ -75,7 +77,7 @@ def facts(templates: Sequence[Path], language: str) -> dict[str, Any]:
 def _about(found: dict[str, Any], around: Circumstances, language: str) -> dict[str, Any]:
     said = facts(around.templates, language)
     bases = {row["basis"] for row in found["subscriptions"]}
-    periods = asdict(around.keep) | {"sign_up": CONFIRM_WITHIN}
+    periods = asdict(around.keep) | {"sign_up": CONFIRM_WITHIN, "contributions": around.keep.requests}
     return {
         "controller": around.controller,
         "contact": around.contact,

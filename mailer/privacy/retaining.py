@@ -16,6 +16,9 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from mailer.database import Database
+from mailer.feeds import contributions
+from mailer.feeds import forget as feeds
+from mailer.feeds.model import Contribution
 from mailer.notices import forget as notices
 from mailer.outbox import forget as outbox
 from mailer.outbox.model import Delivery
@@ -119,6 +122,8 @@ def _classes(keep: Retention, actor: str, now: datetime) -> Iterator[_Class]:
         Record.seq,
         lambda session, seqs: retention.erase_proofs(session, seqs, now),
     )
+    yield _Class("contributions", feeds.expired(now), Contribution.id, contributions.drop)
+    yield _Class("contributors", feeds.old(now - keep.requests), Contribution.id, feeds.pseudonymise)
     yield _Class("proofs", retention.blocked(gone), Payload.seq, proofs)
     yield _Class("deliveries", outbox.old(now - keep.deliveries), Delivery.id, deliveries)
     yield _Class(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mailer.database import Database
+from mailer.feeds.model import Contribution, ContributionState, Kind, Picture
 from mailer.issues.model import Issue, IssueState
 from mailer.notices.model import Notice
 from mailer.outbox.model import Attempt, Delivery, DeliveryState, Priority, Returned
@@ -55,8 +56,6 @@ _NOT_ABOUT_PEOPLE = {
     "issues": _OURS,
     "entries": _OURS,
     "edits": "what staff changed in an issue",
-    "pictures": _OURS,
-    "contributions": "from offices, not from subscribers",
     "stationery": "templates and letterhead",
     "editions": "the rendering for all readers of one kind; nobody's name is in it",
     "edition_audience": "which kind of readers gets which edition; nobody is named",
@@ -83,6 +82,14 @@ _NOT_SHOWN = {
     "record_payloads.chain": "as in records",
     "record_payloads.seq": "as in records",
     "record_payloads.salt": "a random number that only the chain needs",
+    "contributions.address": "the address, which is shown",
+    "contributions.handle": "a random number inside the link that confirmed it",
+    "pictures.handle": "a random number inside the address of the picture",
+    "pictures.media_type": "of the picture, which its sender has",
+    "pictures.width": "as media_type",
+    "pictures.height": "as media_type",
+    "pictures.data": "the picture itself, which its sender has; the issue shows it",
+    "pictures.created_at": "when its contribution was sent in, which is shown",
     "notices.message": "the mail itself, which she has; the links in it would be keys in a file",
     "notices.handle": "a random number inside the links of that mail",
     "notices.address": "the address, which is shown",
@@ -165,6 +172,12 @@ def _rows(database: Database) -> dict[str, Any]:
         )  # fmt: skip
         session.add(delivery)
         session.flush()
+        picture = Picture(
+            media_type="image/png", width=1, height=1, data=b"p", alt="Zwei Hände", credit="E. M.",
+            created_at=NOW,
+        )  # fmt: skip
+        session.add(picture)
+        session.flush()
         others = [
             Suppression(address_hash=b"h" * 32, reason=SuppressionReason.COMPLAINT, at=NOW, actor="receipts"),
             Office(
@@ -179,6 +192,14 @@ def _rows(database: Database) -> dict[str, Any]:
             Task(
                 kind=TaskKind.SUCCESSOR, municipality="05999001", subscriber_id=person.id, created_at=at(),
                 done_at=at(), done_by="user:3",
+            ),
+            picture,
+            Contribution(
+                kind=Kind.HELP_WANTED, municipality="05999001", title="Gesucht", text="Wer hilft?",
+                url="https://example.org/h", starts=at(), ends=at(), all_day=True, deadline=date(2027, 8, 9),
+                location="Haus 1", contact="Büro 7", pass_on=True, picture_id=picture.id, address=ADDRESS,
+                language="fr", word="Zu spät", created_at=at(), confirmed_at=at(), decided_at=at(),
+                state=ContributionState.REFUSED,
             ),
             Notice(
                 kind="confirm", list_key="netzwerk", request_id=request.id, subscriber_id=person.id, key_id=1,

@@ -40,7 +40,18 @@ KEEP = Retention(
     sign_up_ip=7 * DAY, requests=30 * DAY, receipts=90 * DAY, deliveries=365 * DAY, consent_proof=1095 * DAY
 )
 NOTHING = dict.fromkeys(
-    ["sign_ups", "people", "requests", "sign_up_ips", "proofs", "deliveries", "receipts"], 0
+    [
+        "sign_ups",
+        "people",
+        "requests",
+        "sign_up_ips",
+        "contributions",
+        "contributors",
+        "proofs",
+        "deliveries",
+        "receipts",
+    ],
+    0,
 )
 
 

@@ -16,6 +16,7 @@ from mailer.database import Database
 from mailer.web.surroundings import READING, _opened
 from subscribers.model import Subscription
 from subscribers.tokens import Keys
+from tests.mailer.web.contributors import fill_contributions
 from tests.mailer.web.officers import fill_offices
 from tests.mailer.web.sample import Sample, dump
 
@@ -28,7 +29,7 @@ def test_get_and_head_of_every_route_change_no_row(
     keys: Keys,
     sample: Sample,
 ) -> None:
-    links = links | fill_offices(database, keys, sample)
+    links = links | fill_offices(database, keys, sample) | fill_contributions(database, keys)
     before = dump(database)
     paths = [_filled(path, links) for path in sorted(_paths(app))]
     assert len(paths) >= 11
@@ -62,7 +63,7 @@ def _filled(path: str, links: dict[str, str]) -> str:
         # by the page below a token if there is one, else by the first word; a file stands beside its page
         page, dot, file = path.rpartition("/")[2].replace("{token}", "").partition(".")
         return links[page or path.split("/")[1]] + dot + file
-    filled = path.replace("{list_key}", "netzwerk")
+    filled = path.replace("{list_key}", "netzwerk").replace("/bild/{handle}", links["bild"])
     assert not re.search(r"[{}]", filled), f"teach this test what to put into {path}"
     return filled
 
