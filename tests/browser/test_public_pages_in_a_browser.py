@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -14,6 +14,7 @@ from mailer.web.app import create_app
 from subscribers.model import MailingList, SubscriptionState
 from subscribers.subscribing import subscription_of
 from subscribers.tokens import Keys
+from tests.mailer.web.contributors import fill_contributions, photo
 from tests.mailer.web.officers import fill_offices
 from tests.mailer.web.sample import fill, mailed_links, sample_settings, subscriber_of
 
@@ -26,7 +27,9 @@ def place(serve: Serve, database: Database) -> tuple[str, dict[str, str]]:
     url = serve(lambda public_url: create_app(sample_settings(public_url), database))
     keys = Keys.parse(sample_settings(url).secret_keys.get_secret_value())
     sample = fill(database)
-    return url, mailed_links(keys, sample) | fill_offices(database, keys, sample)
+    contributed = fill_contributions(database, keys)
+    del contributed["bild"]  # no page
+    return url, mailed_links(keys, sample) | fill_offices(database, keys, sample) | contributed
 
 
 @pytest.mark.parametrize(
@@ -57,13 +60,16 @@ def test_no_page_breaks_a_rule_of_axe_or_scrolls_sideways(
 
 def _paths(links: dict[str, str]) -> list[str]:
     mailed = [path for name, path in links.items() if name != "ausgabe"]
-    return ["/", "/impressum", "/einstellungen", "/anmelden/netzwerk", "/nirgends", *mailed]
+    return ["/", "/impressum", "/einstellungen", "/anmelden/netzwerk", "/beitrag", "/nirgends", *mailed]
 
 
 def _acts(links: dict[str, str]) -> list[tuple[str, Callable[[Page], None]]]:
     return [
         ("/anmelden/netzwerk", _press),
         ("/anmelden/verein", _fill_in),
+        ("/beitrag", _press),
+        ("/beitrag", _send_in),
+        (links["beitrag"], _press),
         ("/einstellungen", _press),
         ("/einstellungen", _ask_for_link),
         (links["einstellungen"], _misspell),
@@ -88,6 +94,20 @@ def _acts(links: dict[str, str]) -> list[tuple[str, Callable[[Page], None]]]:
 
 def _press(page: Page) -> None:
     page.locator("main button[type=submit]").first.click()
+
+
+def _send_in(page: Page) -> None:
+    page.locator("#kind-event").check()
+    page.locator("#municipality").fill("Musterstadt")
+    page.locator("#title").fill("Sommerfest")
+    page.locator("#text").fill("Alle sind da.")
+    page.locator("#day").fill(f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%d}")
+    page.locator("#email").fill("amt@example.net")
+    page.locator("#alt").fill("Ein Platz")
+    page.locator("#credit").fill("Erika Muster")
+    page.locator("#picture").set_input_files({"name": "x.jpg", "mimeType": "image/jpeg", "buffer": photo()})
+    _press(page)
+    assert page.locator(".kern-alert--info").count() == 1
 
 
 def _ask_for_link(page: Page) -> None:
