@@ -15,6 +15,7 @@ from mailer.feeds.contributions import CONFIRM_WITHIN, keep, receive, shown
 from mailer.feeds.model import Contribution, ContributionState, Picture
 from mailer.feeds.pictures import LARGEST
 from mailer.notices.model import Notice
+from mailer.render.dates import when
 from mailer.web.pages import language_of, web_link
 from mailer.web.public.contribution_form import (
     KINDS,
@@ -168,6 +169,19 @@ def _result(request: Request, here: Here, asked: _Asked | None) -> Response:
         contribution=asked.contribution,
         municipality=asked.municipality.name,
         address=masked(asked.contribution.address),
+        takes_place=_when(request, here, asked.contribution),
+    )
+
+
+def _when(request: Request, here: Here, contribution: Contribution) -> str:
+    if contribution.starts is None:
+        return ""
+    return when(
+        contribution.starts,
+        contribution.ends,
+        contribution.all_day,
+        language=language_of(request),
+        zone=here.zone,
     )
 
 
