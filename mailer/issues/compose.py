@@ -130,8 +130,8 @@ def _chosen(
     zone = ZoneInfo(issue.zone)
     return choose(
         list(sections),
-        pool.free_items(session, newsletter, since=since, issue=issue),
-        used=pool.used_items(session, newsletter, issue=issue),
+        pool.free_items(session, newsletter, issue, since=since),
+        used=pool.used_items(session, newsletter, issue),
         first=pool.held_back(session, newsletter),
         day=issue.slot.astimezone(zone).date(),
         at=issue.send_at,

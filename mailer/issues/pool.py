@@ -1,6 +1,6 @@
 """The items that an issue can still take: columns only, since there may be very many."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, false, func, literal, or_, select
@@ -11,33 +11,36 @@ from mailer.issues.choose import Candidate
 from mailer.issues.model import Entry, EntryState, Issue, IssueState
 from mailer.schedule import Newsletter
 
+_A_DAY = timedelta(days=1)
+
 
 def free_items(
-    session: Session, newsletter: Newsletter, *, since: datetime | None = None, issue: Issue | None = None
+    session: Session, newsletter: Newsletter, issue: Issue, *, since: datetime | None = None
 ) -> list[Candidate]:
-    """What no issue of the newsletter had or rejected and nobody holds; of these, what was seen `since`.
+    """What no issue of the newsletter had or rejected, this one has in no state, and nobody holds.
 
-    With `issue`, what it has in any state is not free for it either.
+    What is over by the time the issue goes out is left out already where a day more or less does not
+    matter; with `since` only what was first seen later.
     """
+    ended = func.coalesce(Item.ends, Item.starts)
     query = select(*_columns(newsletter)).where(
-        _sources(newsletter), Item.state == ItemState.FREE, Item.id.not_in(_used(newsletter))
+        _sources(newsletter),
+        Item.state == ItemState.FREE,
+        Item.id.not_in(_used(newsletter)),
+        Item.id.not_in(select(Entry.item_id).where(Entry.issue_id == issue.id, Entry.item_id.is_not(None))),
+        or_(ended.is_(None), ended > issue.send_at - _A_DAY),
+        or_(Item.deadline.is_(None), Item.deadline > (issue.send_at - _A_DAY * 2).date()),
     )
     if since is not None:
         query = query.where(Item.first_seen_at > since)
-    if issue is not None:
-        query = query.where(
-            Item.id.not_in(
-                select(Entry.item_id).where(Entry.issue_id == issue.id, Entry.item_id.is_not(None))
-            )
-        )
     return cast("list[Candidate]", session.execute(query).all())
 
 
-def used_items(session: Session, newsletter: Newsletter, *, issue: Issue | None = None) -> list[Candidate]:
-    """What issues of the newsletter had or rejected; with `issue` also what that one has in any state."""
-    where: ColumnElement[bool] = Item.id.in_(_used(newsletter))
-    if issue is not None:
-        where = or_(where, Item.id.in_(select(Entry.item_id).where(Entry.issue_id == issue.id)))
+def used_items(session: Session, newsletter: Newsletter, issue: Issue) -> list[Candidate]:
+    """What issues of the newsletter had or rejected, and what this one has in any state."""
+    where = or_(
+        Item.id.in_(_used(newsletter)), Item.id.in_(select(Entry.item_id).where(Entry.issue_id == issue.id))
+    )
     return cast("list[Candidate]", session.execute(select(*_columns(newsletter)).where(where)).all())
 
 
