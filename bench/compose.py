@@ -3,8 +3,8 @@
 Makes a throw-away SQLite database with that many stored items of so many feeds, an eighth of them told
 by two feeds and a third of them dates, half of these over, and composes issues of five sections with a
 fifth of the feeds each. Prints the median of five beside reading every item as a whole object, which is
-what the plain way would begin with, in the same run. Then renders regional editions as bench/editions.py does. Exit code 1 if composing, or rendering
-60 editions of 40 entries, takes 2 s or more.
+what the plain way would begin with, in the same run. Then renders regional editions as bench/editions.py
+does. Exit code 1 if composing, or rendering 60 editions of 40 entries, takes 2 s or more.
 """
 
 import argparse
