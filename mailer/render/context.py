@@ -4,7 +4,7 @@ Everything comes from stored values: the issue, the entries that are seen, the s
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -92,6 +92,7 @@ def entry_context(number: int, entry: Entry, municipality: str, archive_url: str
         "location": entry.location,
         "contact": entry.contact,
         "published": entry.published,
+        "updated": _updated(entry),
         "calendar_url": f"{archive_url}/termin/{number}.ics" if entry.starts and not entry.internal else "",
     }
 
@@ -117,3 +118,14 @@ def _provenance(setting: Setting, letterhead: Letterhead) -> dict[str, str]:
         "objections_to": said["reply_to"] or imprint.email or letterhead.address,
         "privacy_url": said["privacy_url"] or imprint.privacy_url,
     }
+
+
+def _updated(entry: Entry) -> datetime | None:
+    """When its source changed it, where that is another day than it came out on."""
+    if (
+        entry.updated is None
+        or entry.published is None
+        or entry.updated - entry.published < timedelta(days=1)
+    ):
+        return None
+    return entry.updated

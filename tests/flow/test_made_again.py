@@ -14,6 +14,7 @@ from sqlalchemy import select
 from mailer import clock
 from mailer.cli import Refused
 from mailer.cli.origins import provenance_, verify_
+from mailer.clock import starting
 from mailer.feeds.model import Feed, Item
 from mailer.installation import Installation, open_installation
 from mailer.issues.compose import compose
@@ -241,7 +242,7 @@ def test_a_template_changed_between_rendering_and_freezing_is_rendered_anew(
         session.flush()
         act_on(session, issue, Act.APPROVE, actor="user:1", now=NOW)
         number = issue.id
-    clock._render(house, number, NOW)
+    starting._render(house, number, NOW)
     own = tmp_path / "templates/mail/issue"
     own.mkdir(parents=True)
     (own / "subject.txt").write_text("Neuer Betreff")

@@ -64,6 +64,7 @@ def entry(number: int, **changes: Any) -> dict[str, Any]:
         if is_event
         else "",
         "published": datetime(2024, 2, 20, 8, 0, tzinfo=UTC),
+        "updated": datetime(2024, 2, 27, 8, 0, tzinfo=UTC) if number % 3 == 0 else None,
     }
     return found | changes
 
