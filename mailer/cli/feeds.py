@@ -62,6 +62,45 @@ def list_(as_json: bool = JSON) -> None:
 
 
 @app.command()
+def add(
+    key: str = typer.Argument(help="Lower-case letters, digits and dashes; its items are filed under it."),
+    url: str = typer.Option(..., help="Where it is: http or https."),
+    title: str = typer.Option("", help="How its source is named; the feed's own title if not given."),
+    municipality: str = typer.Option("", metavar="AGS", help="The municipality whose feed it is."),
+    everybody: bool = typer.Option(False, "--everybody", help="For all readers, not for those there alone."),
+    internal: bool = typer.Option(False, "--internal", help="For the officers alone."),
+    hours: int = typer.Option(6, min=1, max=168, help="Fetched this often."),
+    who: str = AS,
+) -> None:
+    """Add a feed beside those of the plan; sections with `municipal = true` take from it."""
+    from mailer.feeds.own import BadFeed, add_feed
+
+    with open_database() as database, database.write() as session:
+        try:
+            add_feed(
+                session, key, url, title=title, municipality=municipality, everybody=everybody,
+                internal=internal, every=hours * 3600, actor=actor(who), now=now(),
+            )  # fmt: skip
+        except BadFeed as problem:
+            raise Refused(str(problem)) from None
+
+
+@app.command()
+def end(
+    key: str = typer.Argument(metavar="KEY", help="A feed that was added by `infomail feeds add`."),
+    who: str = AS,
+) -> None:
+    """Fetch a feed no longer that was added; what it brought stays."""
+    from mailer.feeds.own import BadFeed, end_feed
+
+    with open_database() as database, database.write() as session:
+        try:
+            end_feed(session, key, actor=actor(who), now=now())
+        except BadFeed as problem:
+            raise Refused(str(problem)) from None
+
+
+@app.command()
 def items(
     feed: str = typer.Argument(None, metavar="[KEY]", help="Only of this feed."),
     count: int = typer.Option(50, min=1, max=10_000, help="How many."),

@@ -131,7 +131,7 @@ async def _follow(
     url: str, headers: Mapping[str, str], policy: Policy, trust: ssl.SSLContext | None
 ) -> Fetched | NotModified:
     moved_permanently = False
-    at = _checked(url, policy)
+    at = checked(url, policy)
     context = await asyncio.to_thread(trusted, policy.ca_bundle) if trust is None else trust
     for hop in range(policy.max_redirects + 1):
         async with _asked(at, headers, policy, context) as answer:
@@ -140,11 +140,11 @@ async def _follow(
             if answer.status_code not in (301, 302, 303, 307, 308):
                 return await _received(answer, at, moved_permanently, policy.max_bytes)
             moved_permanently = answer.status_code in (301, 308) and (moved_permanently or hop == 0)
-            at = _checked(_target(at, answer.headers.get("location", "")), policy)
+            at = checked(_target(at, answer.headers.get("location", "")), policy)
     raise FetchProblem(Kind.REDIRECT, f"more than {policy.max_redirects} redirects")
 
 
-def _checked(url: str | httpx2.URL, policy: Policy) -> httpx2.URL:
+def checked(url: str | httpx2.URL, policy: Policy) -> httpx2.URL:
     """The address, if its scheme, port and host may be asked; what a name resolves to is seen later."""
     try:
         at = httpx2.URL(url)

@@ -91,3 +91,44 @@ def test_held_entries_are_listed_settled_and_on_record(folder: Path, items: None
         1,
         "infomail: there is no feed unbekannt: see `infomail feeds list`\n",
     )
+
+
+def test_a_feed_of_a_municipality_is_added_beside_the_plan_and_stays_when_that_changes(
+    infomail: Infomail,
+) -> None:
+    added = infomail(
+        "feeds",
+        "add",
+        "koeln",
+        "--url",
+        "https://www.example.org/k.xml",
+        "--municipality",
+        "05315000",
+        "--as",
+        "b",
+    )
+    assert (added.code, added.err) == (0, "")
+    listed = {feed["key"]: feed for feed in json.loads(infomail("feeds", "list", "--json").out)}
+    assert listed["koeln"]["state"] == "new"  # although the plan does not name it
+    assert infomail("feeds", "end", "koeln").code == 0
+    listed = {feed["key"]: feed for feed in json.loads(infomail("feeds", "list", "--json").out)}
+    assert listed["koeln"]["state"] == "inactive"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["add", "Köln", "--url", "https://www.example.org/"], "expected a key"),
+        (["add", "k", "--url", "file:///etc/passwd"], "neither http nor https"),
+        (["add", "k", "--url", "http://127.0.0.1/"], "not in the public Internet"),
+        (["add", "k", "--url", "https://www.example.org/", "--municipality", "0"], "not in the register"),
+        (["end", "engagiert-in-nrw-netzwerk"], "no feed 'engagiert-in-nrw-netzwerk' was added by staff"),
+    ],
+)
+def test_a_feed_that_cannot_be_is_refused_in_one_line(
+    infomail: Infomail, command: list[str], said: str
+) -> None:
+    ran = infomail("feeds", *command)
+    assert ran.code == 1
+    assert said in ran.err
+    assert ran.err.count("\n") == 1
