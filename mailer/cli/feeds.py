@@ -28,7 +28,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Sources of i
 
 @app.command("list")
 def list_(as_json: bool = JSON) -> None:
-    """The feeds of the plan and how they are."""
+    """The feeds and how they are."""
     from sqlalchemy import case, func, select  # `read` needs nothing of these
 
     from mailer import clock

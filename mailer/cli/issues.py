@@ -112,7 +112,7 @@ def list_(as_json: bool = JSON) -> None:
     if as_json:
         print_json(rows)
     else:
-        print_table(rows, "id", "newsletter", "subject", "state", "send_at", "recipients", "sent")
+        print_table(rows, "id", "newsletter", "list", "subject", "state", "send_at", "recipients", "sent")
 
 
 @app.command()
@@ -251,6 +251,7 @@ def _summary(session: Session, issue: Issue) -> dict[str, Any]:
     return {
         "id": issue.id,
         "newsletter": issue.newsletter,
+        "list": issue.for_list or issue.list_key,
         "number": f"{issue.number}/{issue.year}",
         "subject": issue.subject,
         "state": issue.state,

@@ -34,7 +34,7 @@ class NotReady(Exception):
 def start_due(house: Installation, *, now: datetime) -> list[int]:
     """Start the approved issues whose time has come, within the late window of their newsletter."""
     with house.database.read() as session:
-        approved = issues_of(session, [IssueState.APPROVED])
+        approved = [issue for issue in issues_of(session, [IssueState.APPROVED]) if may_go(session, issue)]
     started = []
     for issue in approved:
         window = start_window(house.plan, issue)

@@ -8,8 +8,8 @@ the network's issue or its release.
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, delete, select
+from sqlalchemy.orm import Session, aliased
 
 from mailer.issues.begin import new_issue
 from mailer.issues.model import Entry, EntryState, Issue, IssueState, entries_of
@@ -65,8 +65,12 @@ def pass_on(session: Session, issue: Issue, *, actor: str, now: datetime) -> lis
 def settle_overdue(session: Session, *, actor: str, now: datetime) -> list[Issue]:
     """Decide the derived issues whose coordinator let her time pass, as her list says. Returns them.
 
-    Those to be sent lose what she had not released: foreword and entries of her own.
+    Those to be sent lose what she had not released: foreword and entries of her own. What passes on a
+    cancelled issue is cancelled, whoever released it.
     """
+    for issue in session.scalars(_of_cancelled()):
+        issue.state = next_state(issue.state, Act.CANCEL)
+        put_on_record(session, issue, Act.CANCEL, actor=actor, now=now)
     overdue = session.scalars(
         select(Issue).where(
             Issue.for_list != "",
@@ -91,6 +95,15 @@ def settle_overdue(session: Session, *, actor: str, now: datetime) -> list[Issue
         decided.append(issue)
     session.flush()
     return decided
+
+
+def _of_cancelled() -> Select[Issue]:
+    origin = aliased(Issue)
+    return (
+        select(Issue)
+        .join(origin, origin.id == Issue.derived_from)
+        .where(Issue.for_list != "", Issue.state.in_(_UNSENT), origin.state == IssueState.CANCELLED)
+    )
 
 
 def may_go(session: Session, issue: Issue) -> bool:

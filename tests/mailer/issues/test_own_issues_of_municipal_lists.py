@@ -165,6 +165,17 @@ def test_without_her_the_setting_of_the_list_decides(tables: Database) -> None:
     assert _derived(tables, "nur-mit")[0].state is IssueState.CANCELLED
 
 
+def test_with_a_cancelled_issue_what_passes_it_on_is_cancelled_too(tables: Database) -> None:
+    _release(tables)
+    with tables.write() as session:
+        act_on(session, session.get_one(Issue, _derived(tables)[0].id), Act.APPROVE, **BY)
+        origin = session.scalars(select(Issue).where(Issue.for_list == "")).one()
+        act_on(session, origin, Act.CANCEL, actor="user:2", now=NOW)
+        session.flush()
+        assert settle_overdue(session, actor="clock", now=NOW) == []
+    assert {_derived(tables, key)[0].state for key in ("vorwort", "nur-mit")} == {IssueState.CANCELLED}
+
+
 def test_an_issue_can_be_begun_as_a_copy_of_another(tables: Database, newsletter: Newsletter) -> None:
     with tables.write() as session:
         origin = session.scalars(select(Issue).where(Issue.for_list == "")).one()
