@@ -35,6 +35,7 @@ from mailer.render.bounds import (
     STEPS,
     Bounds,
     Budget,
+    TookLong,
     TooMuch,
 )
 from mailer.render.dates import long_date, when
@@ -94,13 +95,21 @@ _PLAIN = (str, int, float, date, type(None), Undefined)
 
 class _Rendering(Template):
     def render(self, *args: Any, **kwargs: Any) -> str:
+        context = dict(*args, **kwargs)
+        try:
+            return self._within_budget(context)
+        except TookLong:
+            # a pause of the machine, or of the interpreter to collect garbage, makes no template guilty
+            return self._within_budget(context)
+
+    def _within_budget(self, context: dict[str, Any]) -> str:
         env = self.environment
         assert isinstance(env, Environment)
         pieces: list[str] = []
         length = 0
         env.budget.begin()
         try:
-            for piece in self.root_render_func(self.new_context(dict(*args, **kwargs))):
+            for piece in self.root_render_func(self.new_context(context)):
                 length += len(piece)
                 if length > CHARACTERS:
                     raise TooMuch("the template writes too much")

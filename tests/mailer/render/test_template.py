@@ -11,7 +11,7 @@ import pytest
 from jinja2.exceptions import SecurityError, TemplateError, UndefinedError
 from markupsafe import Markup
 
-from mailer.render.bounds import TooMuch
+from mailer.render.bounds import SECONDS, TooMuch
 from mailer.render.template import environment
 from tests.mailer.render.payloads import BOMBS, ESCAPES
 
@@ -52,6 +52,18 @@ def test_no_template_runs_forever(tmp_path: Path, source: str) -> None:
     with pytest.raises(TemplateError):
         fill(tmp_path, source, **_CONTEXT)
     assert time.thread_time() - began < 1
+
+
+def test_a_pause_of_the_machine_makes_no_template_guilty(tmp_path: Path) -> None:
+    pauses = iter([SECONDS + 0.01])
+
+    def greeting() -> str:
+        until = time.thread_time() + next(pauses, 0)
+        while time.thread_time() < until:
+            pass
+        return "Guten Tag"
+
+    assert fill(tmp_path, "{{ greeting() }}", greeting=greeting) == "Guten Tag"
 
 
 @pytest.mark.parametrize("source", BOMBS)
