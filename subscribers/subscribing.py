@@ -83,18 +83,23 @@ def ask(
 
     Raises TooMany.
     """
-    recent = select(func.count()).where(Request.created_at > now - limits.within)
-    by_strangers = recent.where(Request.origin.is_not(None))
-    if (session.scalar(by_strangers) or 0) >= limits.overall:
-        raise TooMany
-    if origin and (session.scalar(recent.where(Request.origin == origin)) or 0) >= limits.per_origin:
-        raise TooMany
+    refuse_too_many(session, origin=origin, limits=limits, now=now)
     session.add(
         Request(
             kind=kind, list_key=list_key, address=address, details=details, origin=origin, actor=actor,
             created_at=now,
         )
     )  # fmt: skip
+
+
+def refuse_too_many(session: Session, *, origin: bytes | None, limits: Limits, now: datetime) -> None:
+    """Raises TooMany where strangers, or those of this network, asked for too much lately."""
+    recent = select(func.count()).where(Request.created_at > now - limits.within)
+    by_strangers = recent.where(Request.origin.is_not(None))
+    if (session.scalar(by_strangers) or 0) >= limits.overall:
+        raise TooMany
+    if origin and (session.scalar(recent.where(Request.origin == origin)) or 0) >= limits.per_origin:
+        raise TooMany
 
 
 def ask_for_link(

@@ -21,12 +21,15 @@ from mailer.feeds.model import (
 from mailer.feeds.pictures import Made
 from mailer.feeds.store import digest_of
 from mailer.render.sanitize import clean_html
+from subscribers.subscribing import TooMany
 
 #: the feed that they are items of; nobody fetches it
 FEED = "beitraege"
 CONFIRM_WITHIN = timedelta(days=7)
 #: so many of one address a day get a mail that asks for confirmation
 MOST_A_DAY = 5
+#: of all addresses, at a time
+MOST_WAITING = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,13 @@ def keep(
     session.add(contribution)
     session.flush()
     return contribution
+
+
+def refuse_flood(session: Session) -> None:
+    """Raises TooMany where so many wait for their confirmation that somebody means to fill the disk."""
+    waiting = select(func.count()).where(Contribution.state == ContributionState.UNCONFIRMED)
+    if (session.scalar(waiting) or 0) >= MOST_WAITING:
+        raise TooMany
 
 
 def is_one_too_many(session: Session, contribution: Contribution) -> bool:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from mailer.feeds.model import Contribution, ContributionState, Item, ItemState
@@ -65,6 +65,14 @@ def refuse(session: Session, contribution: Contribution, *, word: str, actor: st
         raise CannotRefuse(f"it stands in issue {placed}: take it out there first")
     if contribution.item_id is not None:
         session.get_one(Item, contribution.item_id).state = ItemState.DISMISSED
+        session.execute(
+            update(Entry)
+            .where(
+                Entry.item_id == contribution.item_id,
+                Entry.state.in_([EntryState.SUGGESTED, EntryState.HELD]),
+            )
+            .values(state=EntryState.REJECTED)
+        )
     contribution.state, contribution.decided_at = ContributionState.REFUSED, now
     contribution.word = word.strip()
     _tell(session, contribution, RequestKind.CONTRIBUTION_REFUSED, actor, now)

@@ -6,7 +6,6 @@ from fastapi import FastAPI
 
 from mailer.database import Database
 from mailer.feeds.dates import BERLIN
-from mailer.feeds.pictures import LARGEST
 from mailer.settings import Settings
 from mailer.web import health, public
 from mailer.web.assets import assets, version
@@ -19,6 +18,8 @@ from subscribers.tokens import Keys
 
 #: bytes of a request's body; counted while it is read, so a false Content-Length gains nothing
 _LONGEST_BODY = 64 * 1024
+#: a photograph that is too large is told so beside its field, and what was typed is kept
+_LONGEST_UPLOAD = 24_000_000
 
 
 def create_app(settings: Settings, database: Database, *, zone: ZoneInfo = BERLIN) -> FastAPI:
@@ -46,7 +47,7 @@ def create_app(settings: Settings, database: Database, *, zone: ZoneInfo = BERLI
     app.include_router(health.router)
     app.mount(f"/static/{static}", assets())
     headers = security_headers(settings.public_url)
-    app.add_middleware(BodyLimits, longest=_LONGEST_BODY, uploads={"/beitrag": _LONGEST_BODY + LARGEST})
+    app.add_middleware(BodyLimits, longest=_LONGEST_BODY, uploads={"/beitrag": _LONGEST_UPLOAD})
     app.add_middleware(SecurityHeaders, headers=headers)
     add_error_pages(app, pages, headers)
     return app

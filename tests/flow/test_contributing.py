@@ -142,6 +142,18 @@ def test_an_address_gets_no_flood_of_confirmation_mails(house: Installation, pag
     assert states == [RequestState.WRITTEN] * 5 + [RequestState.DROPPED] * 2
 
 
+def test_the_mail_to_an_address_that_anybody_may_have_typed_holds_no_word_of_theirs(
+    house: Installation, pages: TestClient
+) -> None:
+    said = {"title": "GEWONNEN", "text": "https://falle.example.net", "contact": "Klick hier"}
+    assert pages.post("/beitrag", data=FORM | said).status_code == 200
+    clock.answer_requests(house, now=NOW)
+    with house.database.read() as session:
+        notice = session.scalars(select(Notice).where(Notice.kind == "contribute")).one()
+    for word in (b"GEWONNEN", b"falle", b"Klick"):
+        assert word not in notice.message
+
+
 def test_what_nobody_confirmed_is_not_in_the_pool(house: Installation, pages: TestClient) -> None:
     assert pages.post("/beitrag", data=FORM).status_code == 200
     with house.database.read() as session:

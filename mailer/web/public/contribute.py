@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
 from starlette.datastructures import UploadFile as Upload
 
-from mailer.feeds.contributions import CONFIRM_WITHIN, keep, receive, shown
+from mailer.feeds.contributions import CONFIRM_WITHIN, keep, receive, refuse_flood, shown
 from mailer.feeds.model import Contribution, ContributionState, Picture
 from mailer.feeds.pictures import LARGEST
 from mailer.notices.model import Notice
@@ -28,7 +28,7 @@ from mailer.web.surroundings import READING, Here, Opened, now, signed
 from subscribers.addresses import masked
 from subscribers.model import Municipality, RequestKind
 from subscribers.register import all_names, named
-from subscribers.subscribing import TooMany, ask
+from subscribers.subscribing import TooMany, ask, refuse_too_many
 from subscribers.tokens import Purpose, Token
 
 router = APIRouter()
@@ -68,6 +68,12 @@ def submit(
     """Keep what was sent in and ask for a confirmation mail, whoever the address belongs to."""
     typed, picture = sent
     with opened() as session:
+        try:
+            # before anything is decoded
+            refuse_too_many(session, origin=here.origin(request), limits=here.limits, now=now())
+            refuse_flood(session)
+        except TooMany:
+            raise HTTPException(429, headers={"Retry-After": "3600"}) from None
         body = named(session, typed.municipality) if typed.municipality else None
         sent_in, faults = read_contribution(
             typed,
@@ -95,20 +101,17 @@ def _keep(session: Session, here: Here, request: Request, sent_in: SentIn) -> No
         language=language_of(request),
         now=at,
     )
-    try:
-        ask(
-            session,
-            kind=RequestKind.CONTRIBUTE,
-            list_key=None,
-            address=sent_in.address,
-            details={"contribution": f"{contribution.handle:016x}"},
-            origin=here.origin(request),
-            limits=here.limits,
-            actor="form",
-            now=at,
-        )
-    except TooMany:
-        raise HTTPException(429, headers={"Retry-After": "3600"}) from None
+    ask(
+        session,
+        kind=RequestKind.CONTRIBUTE,
+        list_key=None,
+        address=sent_in.address,
+        details={"contribution": f"{contribution.handle:016x}"},
+        origin=here.origin(request),
+        limits=here.limits,
+        actor="form",
+        now=at,
+    )
 
 
 class _Stage(enum.Enum):

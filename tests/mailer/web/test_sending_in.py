@@ -176,7 +176,11 @@ def test_a_polyglot_is_written_anew_and_brings_no_script_along(
 
 
 def test_a_body_that_is_too_large_is_refused_here_and_sooner_elsewhere(client: TestClient) -> None:
-    assert send(client, bytes(6_000_000), **PICTURE).status_code == 413
+    # a photograph that is too large is no reason to lose what was typed
+    answer = send(client, bytes(6_000_000), location="Bürgerhaus", **PICTURE)
+    assert (answer.status_code, "Bürgerhaus" in answer.text) == (422, True)
+    assert 'href="#picture"' in answer.text
+    assert send(client, bytes(25_000_000), **PICTURE).status_code == 413
     assert client.post("/anmelden/netzwerk", data={"email": "x" * 100_000}).status_code == 413
 
 
