@@ -23,6 +23,8 @@ from mailer.privacy.activities import NextServer, Operation
 from mailer.privacy.holding import Circumstances
 from mailer.privacy.retaining import Retention
 from mailer.receipts.returnpath import ReturnPath
+from mailer.render.brand import BadLogo, Brand, read_logo
+from mailer.render.colours import BadColour, palette
 from mailer.render.letterhead import Imprint, Letterhead
 from mailer.schedule import Plan, PlanProblems, read_plan
 from mailer.settings import Settings
@@ -218,6 +220,14 @@ def _letterhead(settings: Settings) -> Letterhead:
         return_path = ReturnPath.parse(settings.return_path)
     except ValueError as error:
         raise NotConfigured(f"INFOMAIL_RETURN_PATH: {error}") from None
+    try:
+        brand = Brand(palette(settings.colour), read_logo(settings.logo) if settings.logo else None)
+    except BadColour as error:
+        raise NotConfigured(f"INFOMAIL_COLOUR: {error}") from None
+    except BadLogo as error:
+        raise NotConfigured(f"INFOMAIL_LOGO: {settings.logo}: {error}") from None
+    except OSError as error:
+        raise NotConfigured(f"INFOMAIL_LOGO: {settings.logo}: {error.strerror}") from None
     return Letterhead(
         network=settings.network,
         address=settings.sender_address,
@@ -236,6 +246,7 @@ def _letterhead(settings: Settings) -> Letterhead:
         return_path=return_path,
         message_id_domain=settings.message_id_domain,
         templates=template_roots(settings),
+        brand=brand,
     )
 
 

@@ -31,5 +31,16 @@ class Links:
         """The form, or with a token the page that confirms what was sent in by it."""
         return f"{self.base}/beitrag/{token}" if token else f"{self.base}/beitrag"
 
+    def picture(self, handle: int) -> str:
+        """Of a contribution."""
+        return f"{self.base}/bild/{handle:016x}"
+
+    def entry(self, issue: int, number: int) -> str:
+        """Leads on to where an entry does; short enough to stay on one line of a text."""
+        return f"{self.base}/e/{issue:016x}/{number}"
+
+    def logo(self) -> str:
+        return f"{self.base}/logo"
+
     def sign_up(self, list_key: str) -> str:
         return f"{self.base}/anmelden/{list_key}"

@@ -70,6 +70,12 @@ class Settings(BaseSettings):
     )
 
     network: str = Field("Kommunen-Netzwerk", description="Name of the network, as the mails' head shows it")
+    colour: str = Field(
+        "#0b3d61", description="Colour of the mails, #rrggbb, dark enough for white words on it"
+    )
+    logo: Path | None = Field(
+        None, description="PNG or JPEG of up to 60 KB; travels with each mail and stands at its head"
+    )
     operator_address: str = Field("", description="Who looks after this service: named in List-Owner")
     sender_address: str = Field("infomail@localhost", description="From: of every mail")
     sender_name: str = Field("", description="Display name of From, and name in the imprint (§ 5 DDG)")

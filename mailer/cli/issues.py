@@ -27,7 +27,7 @@ from mailer.issues.begin import NoSuchList
 from mailer.issues.compose import NotADraft, compose, suggest
 from mailer.issues.copies import copy_issue
 from mailer.issues.edit import CannotEdit, edit_issue
-from mailer.issues.model import Issue, IssueState, entries_of, issues_of
+from mailer.issues.model import Issue, IssueState, entries_of, issues_of, pictures_of
 from mailer.outbox import figures
 from mailer.outbox.trial import send_trial
 from mailer.render.editions import chooser_of, with_page
@@ -213,10 +213,22 @@ def edit(
     preheader: str = typer.Option(None, help="What mail programs show beside the subject."),
     editorial: str = typer.Option(None, metavar="HTML", help="Paragraphs above the contents."),
     title: str = typer.Option(None, help="The title that stands in it."),
+    easy: str = typer.Option(
+        None,
+        "--easy-language",
+        metavar="HTML",
+        help="What it is about in Leichte Sprache, as you wrote it.",
+    ),
     who: str = AS,
 ) -> None:
     """Put an issue otherwise before it is sent; a release is taken back by it."""
-    said = {"subject": subject, "preheader": preheader, "editorial": editorial, "title": title}
+    said = {
+        "subject": subject,
+        "preheader": preheader,
+        "editorial": editorial,
+        "title": title,
+        "easy_language": easy,
+    }
     with open_database() as database, database.write() as session:
         issue = found(session, issue_id)
         try:
@@ -270,12 +282,13 @@ def _rendered(
     with house.database.read() as session:
         issue = found(session, issue_id)
         chooser = chooser_of(session, issue, stationery)
+        pictures = pictures_of(session, issue)
     if trial:
         issue.subject = f"[Test] {issue.subject}"  # of this copy: the session is over
     key = AudienceKey(issue.for_list or issue.list_key, language, places, roles or ",".join(Role))
     digest = chooser.digest(key)
     setting = with_page(chooser.setting(key), issue, digest, house.signing)
     try:
-        return Press(issue, stationery).edition(chooser.visible(key), setting, digest)
+        return Press(issue, stationery, pictures).edition(chooser.visible(key), setting, digest)
     except (TemplateError, BadMjml, NotSelfContained) as problem:
         raise Refused(f"issue {issue_id}: its template: {problem}") from None

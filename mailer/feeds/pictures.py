@@ -15,7 +15,7 @@ LARGEST = 5_000_000  # bytes as sent
 # A JPEG is decoded at an eighth of its size where that is enough; the others need memory for all their
 # pixels, and a megabyte of PNG can claim a thousand times as many as a camera has.
 MOST_PIXELS = {"JPEG": 50_000_000, "PNG": 12_500_000, "WEBP": 12_500_000}
-WIDEST, HIGHEST = 1200, 1600  # pixels as kept: twice what a mail shows
+WIDEST, HIGHEST = 1072, 800  # pixels as kept: twice what a mail shows, since it travels with each
 _ONE_AT_A_TIME = threading.Lock()
 _FEW_COLOURS = 256
 
@@ -68,5 +68,5 @@ def _written(picture: Image.Image, *, was_png: bool) -> Made:
     if drawn:
         pixels.save(out, "PNG", optimize=True)
     else:
-        pixels.save(out, "JPEG", quality=85, optimize=True, progressive=True)
+        pixels.save(out, "JPEG", quality=80, optimize=True, progressive=True)
     return Made("image/png" if drawn else "image/jpeg", pixels.width, pixels.height, out.getvalue())

@@ -16,7 +16,7 @@ def issue_content(issue: Issue) -> list[object]:
     """What a reader sees of the issue around its entries, as JSON-ready values."""
     return [
         issue.title, issue.number, issue.year, issue.subject, issue.preheader, issue.editorial,
-        issue.template,
+        issue.template, issue.easy_language,
     ]  # fmt: skip
 
 

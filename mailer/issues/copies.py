@@ -26,6 +26,8 @@ _ENTRY = (
 )  # fmt: skip
 #: a coordinator's own sections are counted from 0, and she will not have so many
 _BEHIND_OWN = 1000
+#: kind of mail -> the one it is passed on as, if that is another
+_PASSED_ON = {"issue": "municipal"}
 _UNSENT = (IssueState.DRAFT, IssueState.REVIEW, IssueState.APPROVED)
 _LEFT = (IssueState.SENDING, IssueState.SENT)
 
@@ -35,8 +37,8 @@ def copy_issue(
 ) -> Issue:
     """A special issue with the words and entries of another one. Raises NoSuchList."""
     issue = new_issue(session, newsletter, slot=now, send_at=now, special=True, now=now)
-    issue.template, issue.preheader, issue.editorial = (
-        original.template, original.preheader, original.editorial,
+    issue.template, issue.preheader, issue.editorial, issue.easy_language = (
+        original.template, original.preheader, original.editorial, original.easy_language,
     )  # fmt: skip
     session.add_all(_copied(entry, issue) for entry in entries_of(session, original))
     session.flush()
@@ -128,8 +130,9 @@ def _derive(
         derived = Issue(
             newsletter=issue.newsletter, slot=issue.slot, special=issue.special, for_list=mailing_list.key,
             list_key=mailing_list.key, derived_from=issue.id, number=issue.number, year=issue.year,
-            title=issue.title, zone=issue.zone, template=issue.template, subject=issue.subject,
-            preheader=issue.preheader, created_at=now, send_at=now,
+            title=issue.title, zone=issue.zone, template=_PASSED_ON.get(issue.template, issue.template),
+            subject=issue.subject, preheader=issue.preheader, easy_language=issue.easy_language,
+            created_at=now, send_at=now,
         )  # fmt: skip
         session.add(derived)
         session.flush()

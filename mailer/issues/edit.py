@@ -20,12 +20,12 @@ from mailer.render.sanitize import clean_html
 from subscribers.model import Role
 
 #: what of an issue and of an entry a person may put otherwise
-ISSUE_FIELDS = ("title", "subject", "preheader", "editorial")
+ISSUE_FIELDS = ("title", "subject", "preheader", "editorial", "easy_language")
 ENTRY_FIELDS = (
     "title", "url", "summary", "starts", "ends", "all_day", "deadline", "location", "contact", "places",
     "roles", "internal",
 )  # fmt: skip
-_MARKUP = ("editorial", "summary")
+_MARKUP = ("editorial", "easy_language", "summary")
 _ONE_LINE = ("title", "subject", "preheader", "location")
 _OPEN = (IssueState.DRAFT, IssueState.REVIEW, IssueState.APPROVED)
 

@@ -61,6 +61,8 @@ class Issue(Base):
     preheader: Mapped[str] = mapped_column(Text, default="")
     #: clean HTML paragraphs above the contents
     editorial: Mapped[str] = mapped_column(Text, default="")
+    #: clean HTML, what it is about in Leichte Sprache: written by a person, never made from the rest
+    easy_language: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(Utc)
     #: had too few items at its time and waits for more (too_few = postpone)
     postponed: Mapped[bool] = mapped_column(default=False)
@@ -179,6 +181,12 @@ def entries_in(session: Session, issue: Issue, *states: EntryState) -> list[Entr
             .order_by(Entry.frozen, Entry.section_position, Entry.pinned.desc(), Entry.position, Entry.id)
         )
     )
+
+
+def pictures_of(session: Session, issue: Issue) -> list[Picture]:
+    """The pictures of an issue's entries."""
+    shown = select(Entry.picture_id).where(Entry.issue_id == issue.id)
+    return list(session.scalars(select(Picture).where(Picture.id.in_(shown)).order_by(Picture.id)))
 
 
 def issues_of(session: Session, states: Sequence[IssueState]) -> list[Issue]:

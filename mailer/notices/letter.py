@@ -69,6 +69,7 @@ def letter(
             privacy_url=mailing_list.privacy_url,
         ),
         "language": language,
+        "brand": letterhead.look(),
         "list_title": mailing_list.title,
     }
 
@@ -96,6 +97,7 @@ def letter(
         html=compile_mjml(fill("body.mjml")),
         sentinels={},
         boundary=f"=_{handle:016x}_=",
+        images=[letterhead.logo] if letterhead.logo else [],
     )
     return Notice(
         handle=handle,

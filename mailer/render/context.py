@@ -10,10 +10,17 @@ from typing import Any
 
 from markupsafe import Markup
 
+from mailer.feeds.model import Picture
 from mailer.issues.model import Entry, Issue
 from mailer.render.choose import Numbered, Setting
 from mailer.render.letterhead import Letterhead
+from mailer.render.message import Image
 from mailer.render.sanitize import excerpt, plain_text
+
+#: pixels that a picture may take in a mail of 600
+_WIDEST, _HIGHEST = 536, 400
+#: characters (RFC 5322 2.1.1, less what a program may put before it)
+_ONE_LINE = 74
 
 
 def issue_context(
@@ -23,6 +30,7 @@ def issue_context(
     said = setting["of_list"]
     return {
         "network": letterhead.network,
+        "brand": letterhead.look(),
         "issue": {
             "title": issue.title,
             "number": issue.number,
@@ -31,6 +39,7 @@ def issue_context(
             "preheader": setting["preheader"],
             "date": date.fromisoformat(setting["date"]),
             "editorial": [Markup(issue.editorial)] if issue.editorial else [],  # noqa: S704  clean HTML
+            "easy_language": Markup(issue.easy_language),  # noqa: S704  clean HTML
         },
         "sections": sections,
         "archive_url": archive_url,
@@ -74,26 +83,53 @@ def sections_of(
     return sections
 
 
-def entry_context(number: int, entry: Entry, municipality: str, archive_url: str) -> dict[str, Any]:
-    """What the template of an entry is filled with; the same in each edition but for the address."""
+def entry_context(
+    number: int,
+    entry: Entry,
+    municipality: str,
+    *,
+    archive_url: str,
+    short_url: str,
+    picture: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """What the template of an entry is filled with; the same in each edition but for the address.
+
+    `short_url` leads on to where it does, for the text: a longer address breaks in mail programs.
+    """
+    has_long_url = len(entry.url) > _ONE_LINE and not entry.internal
     return {
         "anchor": f"e{number}",
         "title": entry.title,
         "url": entry.url,
+        "short_url": short_url if has_long_url else entry.url,
         "source": entry.source,
         "also": ", ".join(entry.also),
         "municipality": municipality,
         "summary": Markup(excerpt(entry.summary)),  # noqa: S704  clean HTML, cut clean
         "text": plain_text(excerpt(entry.summary)),
+        "whole": Markup(entry.summary),  # noqa: S704  clean HTML
         "starts": entry.starts,
         "ends": entry.ends,
         "all_day": entry.all_day,
         "deadline": entry.deadline,
         "location": entry.location,
         "contact": entry.contact,
+        "picture": picture,
         "published": entry.published,
         "updated": _updated(entry),
         "calendar_url": f"{archive_url}/termin/{number}.ics" if entry.starts and not entry.internal else "",
+    }
+
+
+def picture_context(picture: Picture, image: Image) -> dict[str, Any]:
+    """A picture as templates show it: width and height in pixels of the mail."""
+    scale = min(_WIDEST / picture.width, _HIGHEST / picture.height, 1)
+    return {
+        "src": image.url,
+        "alt": picture.alt,
+        "credit": picture.credit,
+        "width": max(1, round(picture.width * scale)),
+        "height": max(1, round(picture.height * scale)),
     }
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.database import Database
-from mailer.issues.model import Issue, entries_of
+from mailer.issues.model import Issue, entries_of, pictures_of
 from mailer.render.choose import Chooser, Setting
 from mailer.render.letterhead import Letterhead
 from mailer.render.model import Edition, Stationery
@@ -37,6 +37,7 @@ def render_editions(
     with database.read() as session:
         issue = session.get_one(Issue, issue_id)
         chooser = chooser_of(session, issue, stationery)
+        pictures = pictures_of(session, issue)
         known = set(session.scalars(select(Edition.digest).where(Edition.issue_id == issue_id)))
     wanted = {chooser.digest(key): key for key in keys}
     missing = sorted(wanted.keys() - known)
@@ -44,7 +45,7 @@ def render_editions(
         return 0
     with database.write() as session:
         stationery_id = keep(session, stationery)
-    press = Press(issue, stationery)
+    press = Press(issue, stationery, pictures)
     for digest in missing:
         key = wanted[digest]
         setting = with_page(chooser.setting(key), issue, digest, signing)

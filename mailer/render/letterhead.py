@@ -1,13 +1,15 @@
 """What every mail of this installation has in common. Values only, made from the settings once."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from email.headerregistry import Address
 from pathlib import Path
 from typing import Any
 
 from mailer.links import Links
 from mailer.receipts.returnpath import ReturnPath
+from mailer.render.brand import Brand
+from mailer.render.message import Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Letterhead:
     return_path: ReturnPath
     message_id_domain: str
     templates: tuple[Path, ...]
+    brand: Brand = field(default_factory=Brand)
 
     @property
     def mail_templates(self) -> list[Path]:
@@ -55,6 +58,15 @@ class Letterhead:
             "privacy_url": privacy_url or self.imprint.privacy_url,
         }
 
+    def look(self) -> dict[str, Any]:
+        """Colours and logo, as templates know them by the name of `brand`."""
+        return self.brand.context(self.message_id_domain)
+
+    @property
+    def logo(self) -> Image | None:
+        """What `look` may show."""
+        return self.brand.image(self.message_id_domain)
+
     def people_headers(self, *, sender_name: str, reply_to: str) -> list[tuple[str, str]]:
         """From and Reply-To of a mail to a list; "" leaves the word to the operator."""
         return [
@@ -72,6 +84,7 @@ class Letterhead:
             "base": self.links.base,
             "return_path": self.return_path.pattern,
             "message_id_domain": self.message_id_domain,
+            "brand": self.brand.record(),
         }
 
 
@@ -86,4 +99,6 @@ def letterhead_of(record: Mapping[str, Any]) -> Letterhead:
         return_path=ReturnPath.parse(record["return_path"]),
         message_id_domain=record["message_id_domain"],
         templates=(),
+        # letterheads were recorded before there was a brand
+        brand=Brand.of(record["brand"]) if "brand" in record else Brand(),
     )

@@ -10,11 +10,13 @@ long. No encoded line begins with a dot, so SMTP's dot-stuffing (RFC 5321 4.5.2)
 nothing to do. The parts are ASCII and never hold NUL, so NUL marks the slots.
 """
 
+import base64
 import binascii
 import enum
 import html as html_entities
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP
 
@@ -34,6 +36,28 @@ class Slot(enum.Enum):
     SALUTATION_HTML = b"\0h\0"
 
 
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture that travels within the mail (RFC 2392): nobody fetches it, nobody learns who looked.
+
+    `name` is its Content-ID, an addr-spec; `media_type` is image/png or image/jpeg.
+    """
+
+    name: str
+    media_type: str
+    data: bytes = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """What the HTML calls it by."""
+        return f"cid:{self.name}"
+
+    @property
+    def data_url(self) -> str:
+        """The picture itself, for an HTML file that stands alone."""
+        return f"data:{self.media_type};base64,{base64.b64encode(self.data).decode()}"
+
+
 def encode(
     *,
     headers: Sequence[tuple[str, str]],
@@ -42,31 +66,60 @@ def encode(
     html: str,
     sentinels: Mapping[str, Slot],
     boundary: str,
+    images: Sequence[Image] = (),
 ) -> bytes:
     """The whole mail, a multipart/alternative of text and HTML, with `Slot` marks in it.
 
     `headers` are words for people, encoded here (RFC 2047) and refused with ValueError if they hold
     a line break. `lines` are complete header lines in ASCII, perhaps with marks in them: addresses
     and URLs, which must never be folded or encoded. `sentinels` says which text in the parts
-    stands for which slot.
+    stands for which slot. Those of the `images` that the HTML shows go with it (multipart/related).
     """
     head = EmailMessage(policy=SMTP)
     for name, value in headers:
         head[name] = value
     pieces = [head.as_bytes().removesuffix(b"\r\n"), *(line + b"\r\n" for line in lines)]
+    rich = _text_part(b"html", html, sentinels)
+    if shown := [image for image in images if image.url in html]:
+        rich = _multipart(b"related", f"=rel{boundary}", [rich, *map(_image_part, shown)])
     pieces += [
         b"MIME-Version: 1.0\r\n",
-        b'Content-Type: multipart/alternative; boundary="%s"\r\n' % boundary.encode(),
+        _multipart(b"alternative", boundary, [_text_part(b"plain", text, sentinels), rich]),
     ]
-    for subtype, content in ((b"plain", text), (b"html", html)):
-        pieces += [
-            b"\r\n--%s\r\n" % boundary.encode(),
-            b'Content-Type: text/%s; charset="utf-8"\r\n' % subtype,
-            b"Content-Transfer-Encoding: quoted-printable\r\n\r\n",
-            _encode_part(content, sentinels),
-        ]
-    pieces.append(b"\r\n--%s--\r\n" % boundary.encode())
     return b"".join(pieces)
+
+
+def _multipart(subtype: bytes, boundary: str, parts: Sequence[bytes]) -> bytes:
+    mark = boundary.encode()
+    # RFC 2387 3.1: what is related says what kind its root is
+    root = b' type="text/html";' if subtype == b"related" else b""
+    return b"".join(
+        [
+            b'Content-Type: multipart/%s;%s boundary="%s"\r\n' % (subtype, root, mark),
+            *(b"\r\n--%s\r\n%s" % (mark, part) for part in parts),
+            b"\r\n--%s--\r\n" % mark,
+        ]
+    )
+
+
+def _text_part(subtype: bytes, content: str, sentinels: Mapping[str, Slot]) -> bytes:
+    return (
+        b'Content-Type: text/%s; charset="utf-8"\r\n' % subtype
+        + b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+        + _encode_part(content, sentinels)
+    )
+
+
+def _image_part(image: Image) -> bytes:
+    ending = image.media_type.partition("/")[2]
+    head = (
+        f"Content-Type: {image.media_type}\r\n"
+        f"Content-ID: <{image.name}>\r\n"
+        # with a name: some programs list a part without one as an attachment called "noname"
+        f'Content-Disposition: inline; filename="{image.name.partition("@")[0]}.{ending}"\r\n'
+        "Content-Transfer-Encoding: base64\r\n\r\n"
+    )
+    return head.encode("ascii") + base64.encodebytes(image.data).rstrip().replace(b"\n", b"\r\n")
 
 
 def text_only(encoded: bytes) -> bytes:

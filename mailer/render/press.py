@@ -15,12 +15,13 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from mailer.feeds.model import Picture
 from mailer.issues.model import Entry, Issue
 from mailer.render.choose import Numbered, Setting, public
-from mailer.render.context import entry_context, issue_context, sections_of
+from mailer.render.context import entry_context, issue_context, picture_context, sections_of
 from mailer.render.headers import machine_headers
 from mailer.render.letterhead import letterhead_of
-from mailer.render.message import Slot, encode
+from mailer.render.message import Image, Slot, encode
 from mailer.render.mjml import BadMjml, compile_mjml
 from mailer.render.model import Stationery
 from mailer.render.template import Environment, environment
@@ -62,10 +63,10 @@ class Sheets:
             entries = []
             for entry in section["entries"]:
                 by_anchor[entry["anchor"]] = entry
-                entries.append({**entry, "block": Markup(f"{self._mark}-{entry['anchor']}x")})  # noqa: S704  ours
+                entries.append({**entry, "block": Markup(f"{self._mark}-{entry['anchor']}-")})  # noqa: S704  ours
             sections.append({**section, "entries": entries})
         page = compile_mjml(self.text("body.mjml", {**context, "sections": sections}))
-        set_in = re.compile(rf"{self._mark}-(\w+)x")
+        set_in = re.compile(rf"{self._mark}-(\w+)-")
         return set_in.sub(lambda found: self._block(by_anchor[found[1]], context), page)
 
     def text(self, name: str, context: Mapping[str, Any]) -> str:
@@ -78,7 +79,7 @@ class Sheets:
         if key not in self._blocks:
             # a newsletter with a body of its own need not have an entry.mjml of its own
             page = self._env.select_template([f"{self._folder}/entry.mjml", "issue/entry.mjml"])
-            same = {name: context[name] for name in ("language", "network")}
+            same = {name: context[name] for name in ("language", "network", "brand")}
             html = compile_mjml(page.render({**same, "entry": entry, "cut": self._mark}))
             pieces = html.split(self._mark)
             if len(pieces) != 3:
@@ -90,9 +91,11 @@ class Sheets:
 class Press:
     """Renders the editions of one issue on one stationery."""
 
-    def __init__(self, issue: Issue, stationery: Stationery) -> None:
+    def __init__(self, issue: Issue, stationery: Stationery, pictures: Sequence[Picture] = ()) -> None:
+        """`pictures` are those of all the issue's entries."""
         self._issue = issue
         self._letterhead = letterhead_of(stationery.letterhead)
+        self._pictures = {each.id: (each, self._image(each)) for each in pictures}
         self._templates = stationery.templates
         self._slots = {slot: f"x{secrets.token_hex(12)}x" for slot in _IN_TEMPLATES}
         #: stands for the token of the edition's page
@@ -109,9 +112,9 @@ class Press:
             _, page_html, page_text = self._parts(open_to_all, {**setting, "preheader": ""})
         return Rendered(
             subject=subject,
-            html=self._for_nobody(html, setting),
+            html=self._standing_alone(self._for_nobody(html, setting)),
             text=self._for_nobody(text, setting),
-            page_html=self._for_nobody(page_html, setting),
+            page_html=self._on_the_web(self._for_nobody(page_html, setting)),
             page_text=self._for_nobody(page_text, setting),
             message=self._message(subject, html, text, setting, digest),
         )
@@ -138,7 +141,16 @@ class Press:
     def _entry(self, number: int, entry: Entry, setting: Setting, archive_url: str) -> dict[str, Any]:
         name = setting["names"].get(entry.municipality or "", "")
         if (number, name) not in self._entries:
-            self._entries[number, name] = entry_context(number, entry, name, archive_url)
+            found = self._pictures.get(entry.picture_id or 0)
+            picture = picture_context(*found) if found else None
+            self._entries[number, name] = entry_context(
+                number,
+                entry,
+                name,
+                archive_url=archive_url,
+                short_url=self._letterhead.links.entry(self._issue.handle, number),
+                picture=picture,
+            )
         return self._entries[number, name]
 
     def _sheets_in(self, language: str) -> Sheets:
@@ -159,6 +171,29 @@ class Press:
             part = part.replace(old, new)
         return part
 
+    def _image(self, picture: Picture) -> Image:
+        # the handle is nobody's but the picture's, and so is the Content-ID
+        name = f"bild-{picture.handle:016x}@{self._letterhead.message_id_domain}"
+        return Image(name, picture.media_type, picture.data)
+
+    def _images(self) -> list[Image]:
+        """All that the HTML of an edition may show."""
+        logo = self._letterhead.logo
+        return [*([logo] if logo else []), *(image for _, image in self._pictures.values())]
+
+    def _standing_alone(self, html: str) -> str:
+        for image in self._images():
+            html = html.replace(image.url, image.data_url)
+        return html
+
+    def _on_the_web(self, html: str) -> str:
+        links = self._letterhead.links
+        if self._letterhead.logo:
+            html = html.replace(self._letterhead.logo.url, links.logo())
+        for picture, image in self._pictures.values():
+            html = html.replace(image.url, links.picture(picture.handle))
+        return html
+
     def _message(self, subject: str, html: str, text: str, setting: Setting, digest: str) -> bytes:
         said = setting["of_list"]
         return encode(
@@ -172,6 +207,7 @@ class Press:
             html=html.replace(self._page, setting["archive"]),
             sentinels={sentinel: slot for slot, sentinel in self._slots.items()},
             boundary=f"={digest[:32]}=",
+            images=self._images(),
         )
 
 

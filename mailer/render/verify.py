@@ -8,7 +8,7 @@ from jinja2 import TemplateError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mailer.issues.model import Entry, Issue
+from mailer.issues.model import Entry, Issue, pictures_of
 from mailer.render.choose import Setting, recalled
 from mailer.render.mjml import BadMjml, NotSelfContained
 from mailer.render.model import Edition, EditionAudience, Stationery
@@ -37,6 +37,7 @@ def verify(session: Session, issue: Issue) -> list[Verified]:
     sent = select(EditionAudience.edition_id).where(EditionAudience.issue_id == issue.id)
     editions = session.scalars(select(Edition).where(Edition.id.in_(sent)).order_by(Edition.id)).all()
     entries = {entry.id: entry for entry in session.scalars(select(Entry).where(Entry.issue_id == issue.id))}
+    pictures = pictures_of(session, issue)
     presses: dict[int, tuple[Press, str]] = {}
     verified = []
     for edition in editions:
@@ -46,7 +47,10 @@ def verify(session: Session, issue: Issue) -> list[Verified]:
         else:
             if edition.stationery_id not in presses:
                 stationery = session.get_one(Stationery, edition.stationery_id)
-                presses[edition.stationery_id] = Press(issue, stationery), _other_versions(stationery)
+                presses[edition.stationery_id] = (
+                    Press(issue, stationery, pictures),
+                    _other_versions(stationery),
+                )
             press, versions = presses[edition.stationery_id]
             difference = _difference(edition, entries, press)
         verified.append(Verified(edition.id, edition.language, list_key, difference, versions))

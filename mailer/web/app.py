@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from mailer.database import Database
 from mailer.feeds.dates import BERLIN
+from mailer.render.brand import read_logo
 from mailer.settings import Settings
 from mailer.web import health, public
 from mailer.web.assets import assets, version
@@ -25,7 +26,7 @@ _LONGEST_UPLOAD = 24_000_000
 def create_app(settings: Settings, database: Database, *, zone: ZoneInfo = BERLIN) -> FastAPI:
     """The pages on `database`; the dates that people type are meant in `zone`.
 
-    Raises mailer.web.assets.NotBuilt, and what Keys.parse raises.
+    Raises mailer.web.assets.NotBuilt, and what Keys.parse and read_logo raise.
     """
     app = FastAPI(
         openapi_url=None,
@@ -42,6 +43,7 @@ def create_app(settings: Settings, database: Database, *, zone: ZoneInfo = BERLI
         keys=Keys.parse(settings.secret_keys.get_secret_value()),
         pages=pages,
         zone=zone,
+        logo=read_logo(settings.logo) if settings.logo else None,
     )
     app.include_router(public.router)
     app.include_router(health.router)

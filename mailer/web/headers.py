@@ -19,6 +19,13 @@ ARCHIVE_SECURITY_POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox allow-downloads"
 )
 
+#: of a picture by itself
+IMAGE_HEADERS = {
+    "Cache-Control": "public, max-age=86400",
+    "Content-Disposition": "inline",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+}
+
 
 def security_headers(public_url: str) -> Mapping[str, str]:
     """What every response says unless its page says otherwise."""

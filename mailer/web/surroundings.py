@@ -11,6 +11,7 @@ from fastapi import Depends, HTTPException, Request
 from sqlalchemy.orm import Session
 
 from mailer.database import Database
+from mailer.render.brand import Logo
 from mailer.settings import Settings
 from mailer.web.pages import Pages
 from subscribers.subscribing import Limits, origin_of
@@ -30,6 +31,7 @@ class Surroundings:
     pages: Pages
     #: of the dates that people type
     zone: ZoneInfo
+    logo: Logo | None
 
     @property
     def limits(self) -> Limits:

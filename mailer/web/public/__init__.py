@@ -10,6 +10,8 @@ from mailer.web.public import (
     handover,
     leave,
     lists,
+    logo,
+    onward,
     own_data,
     preferences,
     sign_up,
@@ -19,6 +21,8 @@ from mailer.web.public import (
 router = APIRouter()
 for pages in (
     lists,
+    logo,
+    onward,
     sign_up,
     confirm,
     leave,

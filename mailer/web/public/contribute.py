@@ -16,6 +16,7 @@ from mailer.feeds.model import Contribution, ContributionState, Picture
 from mailer.feeds.pictures import LARGEST
 from mailer.notices.model import Notice
 from mailer.render.dates import when
+from mailer.web.headers import IMAGE_HEADERS
 from mailer.web.pages import language_of, web_link
 from mailer.web.public.contribution_form import (
     KINDS,
@@ -199,15 +200,7 @@ def picture(handle: str, opened: Opened) -> Response:
         found: Picture | None = shown(session, number) if number >= 0 else None
     if found is None:
         raise HTTPException(404)
-    return Response(
-        found.data,
-        media_type=found.media_type,
-        headers={
-            "Cache-Control": "public, max-age=86400",
-            "Content-Disposition": "inline",
-            "Content-Security-Policy": "default-src 'none'; sandbox",
-        },
-    )
+    return Response(found.data, media_type=found.media_type, headers=IMAGE_HEADERS)
 
 
 def _form_page(

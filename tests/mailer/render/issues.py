@@ -39,6 +39,7 @@ def an_issue(**changes: Any) -> Issue:
         "id": 1, "handle": 7, "newsletter": "infomail", "slot": NOW, "send_at": NOW, "list_key": "netzwerk",
         "for_list": "", "number": 3, "year": 2026, "title": "Infomail", "zone": "Europe/Berlin",
         "template": "issue", "subject": "Infomail – 3/2026", "preheader": "", "editorial": "<p>Zum Gruß</p>",
+        "easy_language": "",
     }  # fmt: skip
     return Issue(**(values | changes))
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from mailer.render.brand import Brand
 from mailer.render.mjml import compile_mjml
 from mailer.render.press import Sheets
 from mailer.render.sanitize import clean_html, excerpt, plain_text
@@ -25,7 +26,8 @@ SENDER = {
 }
 #: what every mail says of the operator who sends it
 OPERATED = SENDER | {"operator": SENDER["name"], "imprint": [], "controller": ""}
-ANYBODY = {"network": "Kommunen-Netzwerk: engagiert in Musterland", "sender": OPERATED}
+BRAND = Brand().context("example.org")
+ANYBODY = {"network": "Kommunen-Netzwerk: engagiert in Musterland", "sender": OPERATED, "brand": BRAND}
 _SUMMARY = clean_html(
     "<p>Wer sich in seiner Kommune für andere einsetzt, soll dafür gute Bedingungen finden. Das "
     "<b>Förderprogramm</b> hilft Vereinen und Initiativen mit bis zu 1.000 Euro je Vorhaben, ohne Eigenanteil und "
@@ -49,9 +51,12 @@ def entry(number: int, **changes: Any) -> dict[str, Any]:
         "anchor": f"e{number}",
         "title": _TITLES[number % 5],
         "url": f"https://example.org/meldung/{number}?a=1&b=2",
+        "short_url": f"https://example.org/meldung/{number}?a=1&b=2",
         "source": "Beispielstiftung" if number % 2 else "",
         "summary": Markup(excerpt(_SUMMARY)),
         "text": plain_text(excerpt(_SUMMARY)),
+        "whole": Markup(_SUMMARY),
+        "picture": None,
         "starts": starts,
         "ends": starts + timedelta(hours=2) if starts else None,
         "all_day": False,
@@ -113,6 +118,7 @@ def issue(count: int, *, language: str = "de", informing: bool = True, **changes
                     )
                 )
             ],
+            "easy_language": "",
         },
         "sections": sections(count),
         "archive_url": "https://infomail.example.org/ausgabe/abc",
@@ -239,6 +245,9 @@ _LONG = entry(
 #: kind of mail -> a context for it
 LETTERS: dict[str, dict[str, Any]] = {
     "issue": issue(8),
+    "event": issue(3),
+    "short": issue(1),
+    "municipal": issue(4, municipality={"name": "Musterstadt"}, list_title="Vereinsbrief"),
     "confirm": CONFIRM,
     "goodbye": GOODBYE,
     "preferences": PREFERENCES,

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.render.message import (
+    Image,
     Prepared,
     Slot,
     encode,
@@ -154,3 +155,27 @@ def test_who_wants_text_only_gets_the_very_text_part_and_no_other(text: str) -> 
     for name in ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version"):
         assert alone[name] == both[name]
     assert b"SALUTATIONHTML" not in text_only(encoded)
+
+
+def test_pictures_that_the_html_shows_are_related_to_it_and_come_out_as_they_were() -> None:
+    shown, unused = (
+        Image("a@example.org", "image/png", bytes(range(256)) * 9),
+        Image("b@example.org", "image/jpeg", b"j"),
+    )
+    raw = encode(
+        headers=[("Subject", "Bild")], lines=[], text="x\n", html=f'<img alt="" src="{shown.url}">', sentinels={},
+        boundary="=b=", images=[shown, unused],
+    )  # fmt: skip
+    message = email.message_from_bytes(raw, policy=email.policy.default)
+    assert [part.get_content_type() for part in message.walk()] == [
+        "multipart/alternative", "text/plain", "multipart/related", "text/html", "image/png",
+    ]  # fmt: skip
+    picture = list(message.walk())[-1]
+    assert not any(part.defects for part in message.walk())
+    assert (picture["Content-ID"], picture.get_content()) == ("<a@example.org>", shown.data)
+    assert picture.get_content_disposition() == "inline"
+    assert max(map(len, raw.split(b"\r\n"))) <= 76 + 2
+    assert b"\n" not in raw.replace(b"\r\n", b"")
+    alone = email.message_from_bytes(text_only(raw), policy=email.policy.default)
+    assert (alone.get_content_type(), _lines(alone.get_content())) == ("text/plain", "x\n")
+    assert b"image" not in text_only(raw)

@@ -3,17 +3,20 @@
 import email
 import email.policy
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from mailer.feeds.model import Picture
 from mailer.issues.model import Issue
+from mailer.render.brand import Brand, Logo
 from mailer.render.choose import Chooser
 from mailer.render.letterhead import letterhead_of
 from mailer.render.mjml import BadMjml, compile_mjml
 from mailer.render.press import Press
-from mailer.render.stationery import template_sources
+from mailer.render.stationery import stationery_of, template_sources
 from subscribers.model import Basis, Import
 from tests.mailer.render.issues import (
     LETTERHEAD,
@@ -164,7 +167,7 @@ def test_events_lead_to_their_calendar_files_and_each_link_says_which() -> None:
         "termin/2.ics",
         "termin/3.ics",
     ]
-    assert re.findall('<a [^>]*aria-label="([^"]+)"', edition.html) == [
+    assert re.findall(">(In den Kalender[^<]+)</a>", edition.html) == [
         "In den Kalender: Meldung 2",
         "In den Kalender: Meldung 3",
     ]
@@ -266,3 +269,107 @@ def _part(message: bytes, subtype: str) -> str:
     part = mail.get_body((subtype,))
     assert part is not None
     return str(part.get_content())
+
+
+def _picture(row_id: int, handle: int) -> Picture:
+    return Picture(
+        id=row_id, handle=handle, media_type="image/jpeg", width=1072, height=800, data=b"jpeg%d" % row_id,
+        alt="Menschen an einem Tisch", credit="Erika Muster", created_at=NOW,
+    )  # fmt: skip
+
+
+def test_a_picture_travels_with_the_mail_and_stands_on_the_page_by_its_address() -> None:
+    issue = an_issue()
+    entries = [an_entry(1, picture_id=1), an_entry(2, picture_id=2, internal=True), an_entry(3)]
+    press = Press(issue, STATIONERY, [_picture(1, 0xA), _picture(2, 0xB)])
+    edition = pressed(issue, a_chooser(issue, entries), a_key(), press)
+    message = email.message_from_bytes(edition.message, policy=email.policy.default)
+    html = message.get_body(("html",)).get_content()
+    shown = re.findall(r'<img[^>]* src="([^"]+)"', html)
+    assert shown == ["cid:bild-000000000000000a@example.org", "cid:bild-000000000000000b@example.org"]
+    named = [(part["Content-ID"], part.get_content()) for part in message.walk() if part["Content-ID"]]
+    assert named == [(f"<{url[4:]}>", data) for url, data in zip(shown, (b"jpeg1", b"jpeg2"), strict=True)]
+    # who only has the address of the page sees no internal entry
+    assert re.findall(r'<img[^>]* src="([^"]+)"', edition.page_html) == [
+        "https://infomail.example.org/bild/000000000000000a"
+    ]
+    assert edition.html.count("data:image/jpeg;base64,") == 2
+    assert "Menschen an einem Tisch" in edition.text
+
+
+def test_a_mail_without_pictures_has_two_parts() -> None:
+    issue = an_issue()
+    message = email.message_from_bytes(pressed(issue, a_chooser(issue, [an_entry(1)]), a_key()).message)
+    assert [part.get_content_type() for part in message.walk()] == [
+        "multipart/alternative",
+        "text/plain",
+        "text/html",
+    ]
+
+
+def test_the_logo_of_the_stationery_stands_at_the_head_of_each_mail() -> None:
+    issue = an_issue()
+    letterhead = replace(LETTERHEAD, brand=Brand(logo=Logo("image/png", 30, 20, b"png")))
+    chooser = a_chooser(issue, [an_entry(1)])
+    edition = pressed(issue, chooser, a_key(), Press(issue, stationery_of(letterhead)))
+    assert edition.message.count(b"Content-ID: <logo-") == 1
+    assert 'src="https://infomail.example.org/logo"' in edition.page_html
+
+
+def test_in_the_text_a_long_address_is_short_and_leads_on() -> None:
+    issue = an_issue()
+    long = f"https://www.example.org/{'abc/' * 30}"
+    entries = [an_entry(1), an_entry(2, url=long), an_entry(3, url=f"{long}x", internal=True)]
+    edition = pressed(issue, a_chooser(issue, entries), a_key())
+    assert re.findall(r"^https://www\S+|^\S+/e/\S+", edition.text, re.MULTILINE)[:3] == [
+        "https://www.example.org/1",
+        "https://infomail.example.org/e/0000000000000007/2",
+        f"{long}x",
+    ]
+    assert edition.html.count(f'href="{long}"') == 1
+
+
+def test_what_is_in_leichter_sprache_stands_below_the_editorial_and_says_so() -> None:
+    issue = an_issue(easy_language="<p>Das ist ein Brief.</p>")
+    edition = pressed(issue, a_chooser(issue, [an_entry(1)]), a_key())
+    assert '<div lang="de-simple">' in edition.html
+    assert (
+        edition.text.index("Zum Gruß")
+        < edition.text.index("In Leichter Sprache")
+        < edition.text.index("Das ist ein Brief.")
+    )
+    assert "Leichter Sprache" not in pressed(an_issue(), a_chooser(an_issue(), [an_entry(1)]), a_key()).html
+
+
+@pytest.mark.parametrize("kind", ["event", "short", "municipal"])
+def test_each_kind_of_issue_says_all_that_stands_in_it(kind: str) -> None:
+    issue = an_issue(template=kind, subject="Einladung zum Netzwerktreffen")
+    entries = [
+        an_entry(1),
+        an_event(2, section="Termine", section_position=1),
+        an_event(3, section="Termine", section_position=1),
+    ]
+    edition = pressed(issue, a_chooser(issue, entries, TOWN), a_key("verein"))
+    for entry in entries:
+        for part in (edition.html, edition.text):
+            assert entry.title in part
+            assert entry.url in part
+    assert edition.subject == "Einladung zum Netzwerktreffen"
+    assert edition.html.count("<h1") == 1
+
+
+def test_an_invitation_is_about_its_first_event() -> None:
+    issue = an_issue(template="event")
+    entries = [an_entry(1), an_event(2, summary=f"<p>{'Wort ' * 300}Schluss</p>"), an_event(3)]
+    edition = pressed(issue, a_chooser(issue, entries), a_key())
+    assert re.findall(r"<h1[^>]*>([^<]+)</h1>", edition.html) == ["Meldung 2"]
+    assert "Schluss" in edition.html
+    assert "Schluss" in edition.text
+    assert re.findall(r"<h3[^>]*>([^<]+)</h3>", edition.html) == ["Meldung 1", "Meldung 3"]
+
+
+def test_an_invitation_without_an_event_is_about_its_subject() -> None:
+    issue = an_issue(template="event")
+    edition = pressed(issue, a_chooser(issue, [an_entry(1)]), a_key())
+    assert re.findall(r"<h1[^>]*>([^<]+)</h1>", edition.html) == [issue.subject]
+    assert re.findall(r"<h3[^>]*>([^<]+)</h3>", edition.html) == ["Meldung 1"]

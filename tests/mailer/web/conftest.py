@@ -1,9 +1,11 @@
 """The pages on a small installation, and a client without cookies."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from PIL import Image
 from starlette.testclient import TestClient
 
 from mailer.database import Database
@@ -14,8 +16,10 @@ from tests.mailer.web.sample import Sample, fill, mailed_links, sample_settings
 
 
 @pytest.fixture
-def settings() -> Settings:
-    return sample_settings("https://infomail.example.org")
+def settings(tmp_path: Path) -> Settings:
+    logo = tmp_path / "logo.png"
+    Image.new("RGB", (60, 20), "#0b3d61").save(logo)
+    return sample_settings("https://infomail.example.org").model_copy(update={"logo": logo})
 
 
 @pytest.fixture

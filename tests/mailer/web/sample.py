@@ -117,7 +117,7 @@ def fill(database: Database) -> Sample:
         session.flush()
         event = Entry(
             issue_id=issue.id, section="Termine", section_position=0, position=0, title="Treffen",
-            starts=datetime(2026, 3, 5, 9, tzinfo=UTC), places=[],
+            starts=datetime(2026, 3, 5, 9, tzinfo=UTC), places=[], url="https://www.example.org/treffen",
         )  # fmt: skip
         session.add(event)
         session.flush()
@@ -172,6 +172,7 @@ def mailed_links(keys: Keys, sample: Sample) -> dict[str, str]:
         "ausgabe": f"/ausgabe/{archived}",
         "einstellungen": f"/einstellungen/{fresh}",
         "daten": f"/einstellungen/{fresh}/daten",
+        "e": f"/e/{sample.issue:016x}/1",
     }
 
 

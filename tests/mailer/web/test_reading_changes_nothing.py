@@ -35,9 +35,10 @@ def test_get_and_head_of_every_route_change_no_row(
     assert len(paths) >= 11
     for path in paths:
         for query in ("", "?act=leave&List-Unsubscribe=One-Click&lang=en"):
-            read = client.get(path + query)
-            head = client.head(path + query)
-            assert read.status_code == head.status_code == 200, path
+            read = client.get(path + query, follow_redirects=False)
+            head = client.head(path + query, follow_redirects=False)
+            assert read.status_code == head.status_code, path
+            assert read.status_code in (200, 302), path
             assert head.content == b""
     assert dump(database) == before
 
@@ -59,6 +60,8 @@ def _routes(routes: Any) -> Iterator[tuple[str, set[str]]]:
 def _filled(path: str, links: dict[str, str]) -> str:
     if path.startswith("/ausgabe/{token}/"):
         return path.replace("/ausgabe/{token}", links["ausgabe"]).replace("{number}", "1")
+    if path.startswith("/e/"):
+        return links["e"]
     if "{token}" in path:
         # by the page below a token if there is one, else by the first word; a file stands beside its page
         page, dot, file = path.rpartition("/")[2].replace("{token}", "").partition(".")
