@@ -27,7 +27,7 @@ def machine_headers(issue: Issue, setting: Setting, letterhead: Letterhead) -> l
         f"List-Unsubscribe: <{https}>,\r\n <{mailto}>",
         # RFC 8058: that https address takes a POST from the mail program itself
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
-        f"Feedback-ID: {issue.id}:{said['key']}:{issue.newsletter}:{domain}",
+        f"Feedback-ID: {issue.handle:016x}:{said['key']}:{issue.newsletter}:{domain}",
         "X-Auto-Response-Suppress: OOF, AutoReply",
     ]
     return [line.encode("ascii") for line in lines]

@@ -1,10 +1,13 @@
 """Sample contexts for the mail templates, as mailer.render.editions and mailer.notices.write pass them."""
 
+import base64
+import io
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
+from PIL import Image
 
 from mailer.render.brand import Brand
 from mailer.render.mjml import compile_mjml
@@ -274,6 +277,37 @@ HARD: dict[str, dict[str, Any]] = {
     "long words": issue(0, sections=[section(_WORD, _LONG, entry(2))]),
     "one region, in English": issue(2, language="en", municipality={"name": "Musterstadt"}),
 }
+
+
+def _drawing(width: int, height: int) -> str:
+    out = io.BytesIO()
+    Image.new("RGB", (width, height), "#8aa6bf").save(out, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}"
+
+
+_PICTURE = {
+    "src": _drawing(1072, 600),
+    "alt": "Menschen an einem Tisch",
+    "credit": "Erika Muster, CC BY 4.0",
+    "width": 536,
+    "height": 300,
+}
+_LOGO = {"src": _drawing(300, 56), "width": 300, "height": 56}
+_EASY = Markup(clean_html("<p>Das ist ein Brief.</p><p>Er ist für Menschen,<br>die anderen helfen.</p>"))
+
+
+def _illustrated(context: dict[str, Any]) -> dict[str, Any]:
+    small = _PICTURE | {"src": _drawing(80, 300), "width": 80, "height": 300}
+    entries = [entry(1, picture=_PICTURE), entry(2, picture=small), entry(3)]
+    return context | {
+        "brand": BRAND | {"logo": _LOGO},
+        "issue": context["issue"] | {"easy_language": _EASY},
+        "sections": [section("Aus dem Netzwerk", *entries)],
+    }
+
+
+#: kind of issue -> one with logo, pictures and a part in Leichte Sprache
+ILLUSTRATED = {kind: _illustrated(LETTERS[kind]) for kind in ("issue", "event", "short", "municipal")}
 
 
 def rendered(kind: str, context: dict[str, Any]) -> tuple[str, str, str]:
