@@ -1,11 +1,13 @@
 """The whole river by itself: what it says, what lies in the inbox, a second run, a run cut off."""
 
+import contextlib
 import email
 import email.policy
 import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -64,6 +66,13 @@ def mails(folder: Path) -> list[EmailMessage]:
     ]
 
 
+def mails_of(folder: Path, issue: int) -> list[EmailMessage]:
+    """Those of one issue, which names itself by its handle: no row id leaves the house."""
+    with contextlib.closing(sqlite3.connect(folder / "infomail.sqlite")) as database:
+        (handle,) = database.execute("SELECT handle FROM issues WHERE id = ?", [issue]).fetchone()
+    return [mail for mail in mails(folder) if mail["Feedback-ID"].startswith(f"{handle % 2**64:016x}:")]
+
+
 def test_everybody_gets_a_sound_mail_with_an_own_link_and_a_second_run_brings_only_news(
     tmp_path: Path,
 ) -> None:
@@ -77,7 +86,7 @@ def test_everybody_gets_a_sound_mail_with_an_own_link_and_a_second_run_brings_on
     everything = [tmp_path / "demo", *(tmp_path / "demo").rglob("*")]
     assert [path for path in everything if path.stat().st_mode & 0o077] == []
     arrived = mails(tmp_path / "demo")
-    issue = [mail for mail in arrived if mail["Feedback-ID"].startswith(f"{first['issue']}:")]
+    issue = mails_of(tmp_path / "demo", first["issue"])
     by_clock = [mail for mail in arrived if ":termine:" in mail["Feedback-ID"]]
     assert len(issue) == 60
     # who bounced, complained or left gets nothing more
@@ -141,9 +150,7 @@ def test_a_demo_that_is_killed_in_the_middle_is_carried_on_and_loses_nobody(tmp_
     assert 100 <= len(list(inbox.iterdir())) < 400
     account = demo(folder, 400)
     assert (account["recipients"], account["sent"]) == (400, 400)
-    got = Counter(
-        mail["To"] for mail in mails(folder) if mail["Feedback-ID"].startswith(f"{account['issue']}:")
-    )
+    got = Counter(mail["To"] for mail in mails_of(folder, account["issue"]))
     assert len(got) == 400
     # four connections, one mail in flight on each
     assert sum(got.values()) - 400 <= 4
