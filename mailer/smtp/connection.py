@@ -7,8 +7,9 @@ from asyncio import StreamReader, StreamWriter
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from mailer.smtp.client import Client, Ended, Event, Ready, Returned, Settled, StartTls
+from mailer.smtp.client import Client, Ended, Event, Ready, StartTls
 from mailer.smtp.envelope import Envelope, Outcome, Result, UnsendableError
+from mailer.smtp.pipeline import Returned, Settled
 from mailer.smtp.relay import Relay, Tls
 from mailer.smtp.replies import About, Reply, printable
 
@@ -110,6 +111,8 @@ class Connection:
             while waiting is not None and self._client.room:
                 self._start(waiting, source)
                 waiting = source.next_envelope() if self._client.room else None
+            if self._client.room:
+                self._client.flush()
             if self._client.idle or self._client.closed:
                 return
             for event in await self._exchange():

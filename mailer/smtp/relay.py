@@ -1,5 +1,6 @@
 """The relay (smarthost) as an SMTP URL names it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Self
@@ -27,6 +28,7 @@ class Auth(Enum):
 
 _DEFAULT_PORTS = {"smtp": 25, "smtps": 465}
 _MAX_CONNECTIONS = 100
+_MAX_WINDOW = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Relay:
     password: str | None = field(default=None, repr=False)
     auth: Auth | None = None
     connections: int = 1
+    #: messages under way on one connection, where the relay takes several at once
+    window: int = 32
 
     @property
     def name(self) -> str:
@@ -71,9 +75,9 @@ class Relay:
             raise ValueError("the SMTP URL names no host")
         if parts.path not in ("", "/") or parts.fragment:
             raise ValueError("the SMTP URL has a path; did the password need percent-encoding?")
-        if len(options) != len(pairs) or options.keys() - {"starttls", "connections", "auth"}:
+        if len(options) != len(pairs) or options.keys() - {"starttls", "connections", "window", "auth"}:
             raise ValueError(
-                "an SMTP URL takes each of starttls, connections and auth once, and nothing else"
+                "an SMTP URL takes each of starttls, connections, window and auth once, and nothing else"
             )
         username, password = _credentials(parts.username, parts.password)
         return cls(
@@ -83,7 +87,8 @@ class Relay:
             username=username,
             password=password,
             auth=_auth(options.get("auth"), username),
-            connections=_connections(options.get("connections", "1")),
+            connections=_number(options, "connections", 1, _MAX_CONNECTIONS),
+            window=_number(options, "window", 32, _MAX_WINDOW),
         )
 
 
@@ -124,7 +129,8 @@ def _auth(auth: str | None, username: str | None) -> Auth | None:
     return Auth(auth)
 
 
-def _connections(connections: str) -> int:
-    if not connections.isdecimal() or not 1 <= int(connections) <= _MAX_CONNECTIONS:
-        raise ValueError(f"connections is a number from 1 to {_MAX_CONNECTIONS}")
-    return int(connections)
+def _number(options: Mapping[str, str], name: str, default: int, most: int) -> int:
+    text = options.get(name, str(default))
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise ValueError(f"{name} is a number from 1 to {most}")
+    return int(text)

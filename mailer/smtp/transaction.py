@@ -22,15 +22,18 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """An envelope and its commands as they go over the wire.
-
-    `content` is normalised and dot-stuffed, without the final dot.
-    """
+    """An envelope and its commands as they go over the wire. `message` has its line ends normalised."""
 
     envelope: Envelope
     mail: bytes
     rcpt: bytes
-    content: bytes
+    message: bytes
+
+    @property
+    def stuffed(self) -> bytes:
+        """The message for DATA, without the final dot (RFC 5321 section 4.5.2)."""
+        stuffed = self.message.replace(b"\r\n.", b"\r\n..")
+        return b"." + stuffed if stuffed.startswith(b".") else stuffed
 
 
 def prepare(envelope: Envelope, offered: Mapping[str, str]) -> Transaction:
@@ -56,7 +59,7 @@ def prepare(envelope: Envelope, offered: Mapping[str, str]) -> Transaction:
     if "DSN" in offered and sender:
         mail += ["RET=HDRS", *_envelope_id(envelope.envelope_id)]
         rcpt += ["NOTIFY=FAILURE,DELAY", f"ORCPT={_original_recipient(recipient)}"]
-    return Transaction(envelope, _command(mail), _command(rcpt), _dot_stuffed(message))
+    return Transaction(envelope, _command(mail), _command(rcpt), message)
 
 
 def extensions(reply: Reply) -> dict[str, str]:
@@ -101,12 +104,6 @@ def _with_line_ends(message: bytes) -> bytes:
     if not message.count(b"\r") == message.count(b"\n") == pairs:
         message = _LINE_END.sub(b"\r\n", message)
     return message if message.endswith(b"\r\n") or not message else message + b"\r\n"
-
-
-def _dot_stuffed(message: bytes) -> bytes:
-    # RFC 5321 section 4.5.2
-    stuffed = message.replace(b"\r\n.", b"\r\n..")
-    return b"." + stuffed if stuffed.startswith(b".") else stuffed
 
 
 def _size(size: int, offered: Mapping[str, str]) -> list[str]:
