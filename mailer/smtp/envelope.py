@@ -15,6 +15,8 @@ class Envelope:
     sender:      the return path, '' for the null sender
     message:     yields the message (header, empty line, body) when its turn has come
     envelope_id: comes back in delivery reports (RFC 3461 section 4.4); '' for none
+    canonical:   whoever made the message promises that it is ASCII, that CR and LF stand only together and
+                 that no line begins with a dot: looking for them costs more than all else about a message
     """
 
     key: object
@@ -22,6 +24,7 @@ class Envelope:
     recipient: str
     message: Callable[[], bytes]
     envelope_id: str = ""
+    canonical: bool = False
 
 
 class Outcome(Enum):

@@ -6,6 +6,7 @@ RFC 5321 section 4.2 gives the form, RFC 2034 and RFC 3463 the enhanced status c
 import re
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 
 # RFC 5321 section 4.5.3.1.5 allows 512 octets a line; real servers exceed it, none by this much.
 MAX_LINE = 2048
@@ -25,6 +26,9 @@ class Kind(Enum):
     GO_ON = 3
     TRANSIENT = 4
     PERMANENT = 5
+
+
+_KINDS = {kind.value: kind for kind in Kind}
 
 
 class Stage(Enum):
@@ -59,7 +63,7 @@ class Reply:
 
     @property
     def kind(self) -> Kind:
-        return Kind(self.code // 100)
+        return _KINDS[self.code // 100]
 
     def __str__(self) -> str:
         return printable(" ".join(part for part in (str(self.code), self.enhanced, self.text) if part))
@@ -67,7 +71,9 @@ class Reply:
 
 def printable(text: str) -> str:
     """`text` as one line fit for a log or a table: what does not print is escaped, the rest cut."""
-    line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    line = text
+    if not text.isprintable():
+        line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
     return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"
 
 
@@ -90,6 +96,8 @@ class ReplyReader:
     def next_reply(self) -> Reply | None:
         """The next whole reply, or None until more bytes come."""
         while (line := self._next_line()) is not None:
+            if not self._lines and line[3:4] == b" ":
+                return _single(line)
             last = self._take(line)
             if last:
                 reply = _reply(self._code, tuple(self._lines))
@@ -109,11 +117,7 @@ class ReplyReader:
         return line
 
     def _take(self, line: bytes) -> bool:
-        match = _LINE.fullmatch(line)
-        if match is None:
-            raise GarbledReplyError(
-                f"not an SMTP reply: {printable(line[:80].decode('utf-8', 'backslashreplace'))}"
-            )
+        match = _matched(line)
         code = int(match[1])
         # RFC 5321 section 4.2.1: every line of a reply carries the same code.
         if self._lines and code != self._code:
@@ -123,6 +127,22 @@ class ReplyReader:
         self._code = code
         self._lines.append((match[3] or b"").decode("utf-8", "backslashreplace"))
         return match[2] != b"-"
+
+
+@lru_cache(maxsize=1024)
+def _single(line: bytes) -> Reply:
+    """A reply of one line: nearly all are, and most say the same again and again."""
+    match = _matched(line)
+    return _reply(int(match[1]), ((match[3] or b"").decode("utf-8", "backslashreplace"),))
+
+
+def _matched(line: bytes) -> re.Match[bytes]:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise GarbledReplyError(
+            f"not an SMTP reply: {printable(line[:80].decode('utf-8', 'backslashreplace'))}"
+        )
+    return match
 
 
 def _reply(code: int, lines: tuple[str, ...]) -> Reply:

@@ -32,6 +32,8 @@ class Transaction:
     @property
     def stuffed(self) -> bytes:
         """The message for DATA, without the final dot (RFC 5321 section 4.5.2)."""
+        if self.envelope.canonical:
+            return self.message
         stuffed = self.message.replace(b"\r\n.", b"\r\n..")
         return b"." + stuffed if stuffed.startswith(b".") else stuffed
 
@@ -46,12 +48,18 @@ def prepare(envelope: Envelope, offered: Mapping[str, str]) -> Transaction:
     recipient = _address(envelope.recipient)
     if not envelope.envelope_id.isprintable():
         raise UnsendableError("the envelope id contains a control character")
-    message = _with_line_ends(_filled(envelope))
-    international = not (sender + recipient).isascii() or not message.partition(b"\r\n\r\n")[0].isascii()
+    message = _filled(envelope)
+    is_ascii = envelope.canonical
+    if not is_ascii:
+        message = _with_line_ends(message)
+        is_ascii = message.isascii()
+    international = not (sender + recipient).isascii() or not (
+        is_ascii or message.partition(b"\r\n\r\n")[0].isascii()
+    )
 
     mail = [f"MAIL FROM:<{sender}>", *_size(len(message), offered)]
     rcpt = [f"RCPT TO:<{recipient}>"]
-    if not message.isascii():
+    if not is_ascii:
         mail.append("BODY=" + _needed("8BITMIME", offered, "the message has 8-bit text"))
     if international:
         mail.append(_needed("SMTPUTF8", offered, "an address or a header is not ASCII"))
