@@ -170,7 +170,9 @@ class Connection(asyncio.Protocol):
         self._act(events)
 
     def connection_lost(self, error: Exception | None) -> None:
-        problem = f"the connection broke: {printable(str(error))}" if error else "the relay closed the connection"
+        problem = (
+            f"the connection broke: {printable(str(error))}" if error else "the relay closed the connection"
+        )
         self._act(self._client.lost(problem, retriable=True))
 
     def pause_writing(self) -> None:

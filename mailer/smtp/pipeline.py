@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from mailer.smtp.envelope import Envelope, Outcome, Result, judge
-from mailer.smtp.replies import About, Kind, Reply, Stage
+from mailer.smtp.replies import About, GarbledReplyError, Kind, Reply, Stage
 from mailer.smtp.transaction import Transaction, prepare
 
 
@@ -64,7 +64,12 @@ class Step(Enum):
     RSET = auto()
 
 
-_STAGES = {Step.MAIL: Stage.MAIL, Step.RCPT: Stage.RCPT, Step.DATA: Stage.CONTENT, Step.CONTENT: Stage.CONTENT}
+_STAGES = {
+    Step.MAIL: Stage.MAIL,
+    Step.RCPT: Stage.RCPT,
+    Step.DATA: Stage.CONTENT,
+    Step.CONTENT: Stage.CONTENT,
+}
 #: the commands that go out together when a transaction begins
 _BEGINNING = {
     Gear.WINDOW: (Step.MAIL, Step.RCPT, Step.CONTENT),
@@ -76,6 +81,15 @@ _NEXT: dict[Gear, dict[Step, Step]] = {
     Gear.WINDOW: {},
     Gear.GROUPS: {},
     Gear.LOCK_STEP: {Step.MAIL: Step.RCPT, Step.RCPT: Step.DATA},
+}
+_ANY = {Kind.OK, Kind.TRANSIENT, Kind.PERMANENT}
+#: the kinds of reply that a step can have; after any other nothing that follows can be trusted
+_FITTING = {
+    Step.RSET: _ANY,
+    Step.MAIL: _ANY,
+    Step.RCPT: _ANY,
+    Step.DATA: {Kind.GO_ON, Kind.TRANSIENT, Kind.PERMANENT},
+    Step.CONTENT: _ANY,
 }
 _WELL = {Step.MAIL: Kind.OK, Step.RCPT: Kind.OK, Step.DATA: Kind.GO_ON, Step.CONTENT: Kind.OK}
 _BAD_SEQUENCE = 503
@@ -175,8 +189,14 @@ class Pipeline:
         return b"".join(pieces)
 
     def take(self, reply: Reply) -> None:
-        """The reply to the oldest command that has none. Something must have been asked."""
-        step, flight = self._expected.popleft()
+        """The reply to the oldest command that has none. Something must have been asked.
+
+        Raises GarbledReplyError where that command can have no such reply.
+        """
+        step, flight = self._expected[0]
+        if reply.kind not in _FITTING[step]:
+            raise GarbledReplyError(f"the relay answered {step.name} with {reply}")
+        self._expected.popleft()
         self._asked -= 1
         if step is Step.RSET:
             if self.gear is Gear.LOCK_STEP:

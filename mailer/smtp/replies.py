@@ -73,7 +73,9 @@ def printable(text: str) -> str:
     """`text` as one line fit for a log or a table: what does not print is escaped, the rest cut."""
     line = text
     if not text.isprintable():
-        line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+        line = "".join(
+            char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+        )
     return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"
 
 
