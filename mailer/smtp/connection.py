@@ -72,6 +72,7 @@ class Connection(asyncio.Protocol):
         self._carried: asyncio.Future[None] | None = None
         self._answered = 0
         self._ended: Ended | None = None
+        self._over = asyncio.Event()
         #: when the last whole reply came or a piece left, and when anything was settled last
         self._moved = self._settled = self._loop.time()
         self._alarm: asyncio.TimerHandle | None = None
@@ -142,8 +143,7 @@ class Connection(asyncio.Protocol):
             self._write()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(2, self._timeouts.reply)):
-                    while not self._client.closed:
-                        await asyncio.sleep(0.001)
+                    await self._over.wait()
         self.abort()
 
     def abort(self) -> None:
@@ -204,6 +204,7 @@ class Connection(asyncio.Protocol):
                         self._encrypting = self._loop.create_task(self._encrypt())
                     case Ended():
                         self._ended = event
+                        self._over.set()
                         if not self._opened.done():
                             self._opened.set_exception(RelayError(self.relay, event.problem, event.reply))
                         if self._transport is not None:

@@ -209,7 +209,7 @@ class Pipeline:
         if step is Step.CONTENT:
             self._decide(flight, reply)
         elif step is Step.DATA and went_well:
-            # 354 may come although nobody is to have it (RFC 2920 3.1): then an end of data, and nothing before it
+            # 354 may come although nobody is to have it (RFC 2920 3.1): then an end of data alone
             self._held = flight
             if self.gear is Gear.LOCK_STEP:
                 self.flush()
