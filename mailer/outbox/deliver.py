@@ -209,6 +209,8 @@ class Worker:
                 recipient=delivery.address,
                 message=partial(self._fill, delivery, date),
                 envelope_id=bounce,
+                # bulk is made of prepared parts
+                canonical=delivery.message is None and delivery.address.isascii(),
             )
 
     def _unsignable(self, delivery: Claimed) -> Tried:

@@ -171,25 +171,30 @@ def _without_dot(line: bytes) -> bytes:
 class Prepared:
     """An encoded mail, cut at its slots and ready to be filled."""
 
-    __slots__ = ("_parts", "_slots")
+    __slots__ = ("_parts", "_places", "is_canonical")
 
     def __init__(self, encoded: bytes) -> None:
         marks = {slot.value: slot for slot in Slot}
         parts: list[bytes] = []
-        slots: list[tuple[int, Slot]] = []
+        places: dict[Slot, list[int]] = {}
         rest = encoded
         while (at := rest.find(b"\0")) >= 0:
             parts += [rest[:at], b""]
-            slots.append((len(parts) - 1, marks[rest[at : at + 3]]))
+            places.setdefault(marks[rest[at : at + 3]], []).append(len(parts) - 1)
             rest = rest[at + 3 :]
         self._parts = [*parts, rest]
-        self._slots = slots
+        self._places = tuple((slot, tuple(found)) for slot, found in places.items())
+        #: every mail made of it is ASCII with CRLF line ends and no line beginning with a dot, since
+        #: `encode` makes such parts and what fills the slots holds neither
+        self.is_canonical = encoded.isascii()
 
     def fill(self, values: Mapping[Slot, bytes]) -> bytes:
         """The mail of one recipient. `values` are encoded already: see `salutation` and `header_value`."""
         parts = self._parts.copy()
-        for place, slot in self._slots:
-            parts[place] = values[slot]
+        for slot, places in self._places:
+            value = values[slot]
+            for place in places:
+                parts[place] = value
         return b"".join(parts)
 
 
