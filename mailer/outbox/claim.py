@@ -6,11 +6,22 @@ PostgreSQL, each taking rows that no other holds (SKIP LOCKED); on SQLite the wr
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    true,
+    type_coerce,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from mailer.issues.model import Issue, IssueState
@@ -29,9 +40,8 @@ from subscribers.model import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """One delivery to be tried now, with all that filling its mail takes."""
+class Claimed(NamedTuple):
+    """One delivery to be tried now, with all that filling its mail takes; a tuple: millions are made."""
 
     id: int
     #: which try this is, from 1
@@ -45,7 +55,8 @@ class Claimed:
     subscriber: int
     key_id: int
     address: str
-    form: FormOfAddress
+    #: a FormOfAddress
+    form: str
     title: str
     given: str
     family: str
@@ -79,12 +90,13 @@ def claim(
         )
     )
     rows = session.execute(_with_person(picked, today)).all()
-    barred = {row.id: reason for row in rows if (reason := _barred(row))}
-    for reason in set(barred.values()):
-        ids = [delivery for delivery, why in barred.items() if why == reason]
+    barred = [(row, reason) for row in rows if (reason := _barred(row))]
+    if not barred:
+        return [Claimed._make(row[:_CLAIMED]) for row in rows]
+    for reason in {reason for _, reason in barred}:
         session.execute(
             update(Delivery)
-            .where(Delivery.id.in_(ids))
+            .where(Delivery.id.in_([row.id for row, why in barred if why == reason]))
             .values(
                 state=DeliveryState.SKIPPED,
                 reason=reason,
@@ -93,53 +105,32 @@ def claim(
                 settled_at=now,
             )
         )
-    figures.add(session, worker, _changes(rows, picked, barred))
-    return [_claimed(row) for row in rows if row.id not in barred]
+    figures.add(session, worker, (change for row, reason in barred for change in _skipped(row, reason)))
+    left_out = {row.id for row, _ in barred}
+    return [Claimed._make(row[:_CLAIMED]) for row in rows if row.id not in left_out]
 
 
-def release(session: Session, *, worker: str, actor: str) -> int:
+def release(session: Session, *, worker: str) -> int:
     """Give back what a dead worker still had under way: how many it was."""
-    rows = session.execute(
-        select(*_FIGURED).where(Delivery.worker == worker, Delivery.state == DeliveryState.SENDING)
-    ).all()
-    session.execute(
+    given_back: Any = session.execute(
         update(Delivery)
-        .where(Delivery.id.in_([row.id for row in rows]))
-        .values(state=DeliveryState.PENDING, lease_until=None)
+        .where(
+            Delivery.settled_at.is_(None), Delivery.state == DeliveryState.SENDING, Delivery.worker == worker
+        )
+        .values(state=DeliveryState.PENDING, lease_until=None),
+        execution_options={"preserve_rowcount": True, "synchronize_session": False},
     )
-    figures.add(
-        session,
-        actor,
-        (change for row in rows for change in moved(row, DeliveryState.SENDING, DeliveryState.PENDING)),
-    )
-    return len(rows)
+    count: int = given_back.rowcount
+    return count
 
 
 def next_due(session: Session) -> datetime | None:
     """When the next deferred delivery is to be tried again."""
-    return session.scalar(select(func.min(Delivery.due_at)).where(Delivery.state == DeliveryState.DEFERRED))
+    deferred = Delivery.settled_at.is_(None), Delivery.state == DeliveryState.DEFERRED
+    return session.scalar(select(func.min(Delivery.due_at)).where(*deferred))
 
 
-#: the columns that a figure is counted by
-_FIGURED = (Delivery.id, Delivery.issue_id, Delivery.list_key, Delivery.municipality, Delivery.domain)
-
-
-def moved(
-    row: Any,
-    old: DeliveryState,
-    new: DeliveryState,
-    *,
-    relay: str = "",
-    reason: str = "",
-) -> Iterable[tuple[figures.Count, int]]:
-    """The two figures that a move of one delivery changes; a notice is in none."""
-    if row.issue_id is None:
-        return ()
-
-    def count(state: str, relay: str, reason: str) -> figures.Count:
-        return figures.Count(row.issue_id, row.list_key, row.municipality, row.domain, relay, state, reason)
-
-    return (count(old, "", ""), -1), (count(new, relay, reason), 1)
+_CLAIMED = len(Claimed._fields)
 
 
 def _due(now: datetime) -> Iterable[tuple[DeliveryState, ColumnElement[bool]]]:
@@ -157,6 +148,7 @@ def _pick(
         select(Delivery.id)
         .outerjoin(Issue, Issue.id == Delivery.issue_id)
         .where(
+            Delivery.settled_at.is_(None),
             Delivery.state == state,
             when,
             or_(Delivery.notice_id.is_not(None), Issue.state == IssueState.SENDING),
@@ -174,32 +166,37 @@ def _with_person(ids: Iterable[int], today: date) -> Select[*tuple[Any, ...]]:
         Subscription.list_key == Delivery.list_key,
         Subscription.state == SubscriptionState.ACTIVE,
     )
-    suppressed = select(func.count()).where(Suppression.address_hash == Subscriber.address_hash)
+    suppressed = exists().where(Suppression.address_hash == Subscriber.address_hash)
     return (
         select(
-            *_FIGURED,
+            # as Claimed has them
+            Delivery.id,
             Delivery.attempts,
+            Delivery.issue_id,
             Delivery.edition_id,
-            Delivery.notice_id,
-            Delivery.subscriber_id,
-            Delivery.subscriber_handle,
-            Delivery.address,
             Notice.message,
             func.coalesce(Issue.handle, Notice.handle).label("context"),
+            Delivery.subscriber_handle,
             func.coalesce(Issue.key_id, Notice.key_id).label("key_id"),
-            Subscriber.form,
-            Subscriber.title,
-            Subscriber.given,
-            Subscriber.family,
-            Subscriber.language,
-            Subscriber.format,
+            Delivery.address,
+            func.coalesce(type_coerce(Subscriber.form, String), FormOfAddress.NEUTRAL.value),
+            func.coalesce(Subscriber.title, ""),
+            func.coalesce(Subscriber.given, ""),
+            func.coalesce(Subscriber.family, ""),
+            func.coalesce(Subscriber.language, ""),
+            func.coalesce(type_coerce(Subscriber.format, String) == Format.TEXT.value, false()),
+            # and what decides whether it may go
+            Delivery.notice_id,
+            Delivery.subscriber_id,
+            Delivery.list_key,
+            Delivery.municipality,
+            Delivery.domain,
             subscription.label("active"),
             subscription.where(may_receive(Subscription, today)).label("may_receive"),
-            suppressed.correlate(Subscriber).scalar_subquery().label("suppressed"),
+            suppressed.correlate(Subscriber).label("suppressed"),
             # an erased address bars bulk, but its owner may sign up again and confirm
             suppressed.where(Suppression.reason != SuppressionReason.ERASED)
             .correlate(Subscriber)
-            .scalar_subquery()
             .label("barred"),
         )
         .outerjoin(Issue, Issue.id == Delivery.issue_id)
@@ -223,31 +220,7 @@ def _barred(row: Any) -> str:
     return "" if row.may_receive else "paused"
 
 
-def _changes(
-    rows: Iterable[Any], picked: dict[int, DeliveryState], barred: dict[int, str]
-) -> Iterable[tuple[figures.Count, int]]:
-    for row in rows:
-        reason = barred.get(row.id, "")
-        new = DeliveryState.SKIPPED if reason else DeliveryState.SENDING
-        if picked[row.id] is not new:
-            yield from moved(row, picked[row.id], new, reason=reason)
-
-
-def _claimed(row: Any) -> Claimed:
-    return Claimed(
-        id=row.id,
-        attempt=row.attempts,
-        issue_id=row.issue_id,
-        edition_id=row.edition_id,
-        message=row.message,
-        context=row.context,
-        subscriber=row.subscriber_handle,
-        key_id=row.key_id,
-        address=row.address,
-        form=row.form or FormOfAddress.NEUTRAL,
-        title=row.title or "",
-        given=row.given or "",
-        family=row.family or "",
-        language=row.language or "",
-        text_only=row.format is Format.TEXT,
-    )
+def _skipped(row: Any, reason: str) -> Iterable[tuple[figures.Count, int]]:
+    if row.issue_id is not None:  # a notice is in no figure
+        where = (row.issue_id, row.list_key, row.municipality, row.domain)
+        yield figures.Count(*where, "", DeliveryState.SKIPPED, reason), 1

@@ -53,7 +53,7 @@ def recover(database: Database, spool: Path, *, retry: RetryPolicy, now: datetim
             tries = [_accepted(record) for record in records]
             with database.write() as session:
                 recovered += settle(session, worker=worker, tries=tries, retry=retry, now=now)
-                release(session, worker=worker, actor=worker)
+                release(session, worker=worker)
     return recovered
 
 
@@ -139,7 +139,7 @@ class Worker:
     def _give_back(self) -> None:
         """What the batch had no time for goes back before its lease ends."""
         with self.database.write() as session:
-            release(session, worker=self.name, actor=self.name)
+            release(session, worker=self.name)
 
     def _rest(self) -> float:
         with self.database.write() as session:

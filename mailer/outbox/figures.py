@@ -1,4 +1,7 @@
-"""The sums that progress and statistics read, kept in the transactions that move deliveries."""
+"""The sums that progress and statistics read, kept in the transactions that end deliveries.
+
+Only ends are counted, so that a try costs one figure and a claim none.
+"""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,13 +10,18 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from mailer.outbox.model import OPEN, Figure
+from mailer.outbox.model import OPEN, Delivery, DeliveryState, Figure
 from subscribers.base import insert_into
+
+#: every delivery that the issue has, whatever becomes of it; what is open is what has not ended
+FROZEN = "frozen"
+ENDED = frozenset({DeliveryState.SENT.value, DeliveryState.FAILED.value, DeliveryState.SKIPPED.value})
+_UNDER_WAY = (DeliveryState.SENDING, DeliveryState.DEFERRED, DeliveryState.HELD)
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What one figure is about. `state` is a DeliveryState, or "returned:" and a Returned."""
+    """What one figure is about. `state` is FROZEN, one of ENDED, or "returned:" and a Returned."""
 
     issue_id: int
     list_key: str
@@ -80,11 +88,27 @@ def drop_empty(session: Session, issue_id: int, domain: str) -> None:
 
 
 def by_state(session: Session, issue_id: int) -> dict[str, int]:
-    """How many deliveries of an issue are in each state (and came back, as "returned:..."); no zeros."""
+    """How many deliveries of an issue are in each state (and came back, as "returned:..."); no zeros.
+
+    What is still open is counted where it stands: few at a time are anything but pending.
+    """
     rows = session.execute(
         select(Figure.state, func.sum(Figure.n)).where(Figure.issue_id == issue_id).group_by(Figure.state)
     )
-    return {state: int(n) for state, n in rows if n}
+    sums = {state: int(n) for state, n in rows if n}
+    frozen = sums.pop(FROZEN, 0)
+    pending = frozen - sum(n for state, n in sums.items() if state in ENDED)
+    for state, n in session.execute(
+        select(Delivery.state, func.count())
+        # the sum keeps SQLite from walking through all deliveries of the issue
+        .where(
+            Delivery.settled_at.is_(None), Delivery.state.in_(_UNDER_WAY), Delivery.issue_id + 0 == issue_id
+        )
+        .group_by(Delivery.state)
+    ):
+        sums[state.value] = n
+        pending -= n
+    return sums | ({DeliveryState.PENDING.value: pending} if pending else {})
 
 
 def is_done(session: Session, issue_id: int) -> bool:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from mailer.issues.model import Issue
 from mailer.notices.model import Notice
+from mailer.outbox import figures
 from mailer.outbox.model import Delivery, DeliveryState, Figure, Priority, Returned
 from mailer.outbox.readers import readers_of
 from mailer.render.model import Edition, EditionAudience
@@ -128,7 +129,7 @@ def _count(session: Session, issue: Issue) -> None:
         insert(Figure).from_select(
             ["issue_id", "list_key", "municipality", "domain", "relay", "worker", "state", "reason", "n"],
             select(
-                literal(issue.id), *group, _text(""), _text("freeze"), _text(DeliveryState.PENDING),
+                literal(issue.id), *group, _text(""), _text("freeze"), _text(figures.FROZEN),
                 _text(""), func.count(),
             )
             .where(Delivery.issue_id == issue.id)

@@ -60,8 +60,9 @@ class Delivery(Base):
             "state",
             "priority",
             "id",
-            sqlite_where=text("state IN ('pending', 'deferred', 'sending')"),
-            postgresql_where=text("state IN ('pending', 'deferred', 'sending')"),
+            # a query has to say the same to be helped by it: SQLite draws no conclusions
+            sqlite_where=text("settled_at IS NULL"),
+            postgresql_where=text("settled_at IS NULL"),
         ),
         Index(None, "subscriber_id"),
     )
@@ -115,9 +116,9 @@ class Attempt(Base):
 
 
 class Figure(Base):
-    """How many deliveries of one kind moved into a state, less those that moved out of it.
+    """How many deliveries of one kind were frozen, or ended in a state, or came back.
 
-    Kept in the transactions that move deliveries, each worker on rows of its own so that
+    Kept in the transactions that end deliveries, each worker on rows of its own so that
     none waits for another. Sum over `worker` (and what else is of no interest) to read.
     """
 
@@ -136,7 +137,7 @@ class Figure(Base):
     domain: Mapped[str] = mapped_column(Text)
     relay: Mapped[str] = mapped_column(Text)
     worker: Mapped[str] = mapped_column(Text)
-    #: a DeliveryState, or "returned:" and a Returned
+    #: "frozen", a DeliveryState that is an end, or "returned:" and a Returned
     state: Mapped[str] = mapped_column(Text)
     reason: Mapped[str] = mapped_column(Text)
     n: Mapped[int]

@@ -5,17 +5,15 @@ So a result that comes late, twice, or out of a journal already replayed changes
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import bindparam, exists, insert, select, update
+from sqlalchemy import Table, bindparam, exists, insert, select, update
 from sqlalchemy.orm import Session
 
 from mailer.issues.model import Issue, IssueState
 from mailer.issues.workflow import Act, next_state
 from mailer.outbox import figures
-from mailer.outbox.claim import moved
 from mailer.outbox.model import Attempt, Delivery, DeliveryState
 from mailer.outbox.retry import RetryPolicy, draw, wait
 from mailer.render.model import EditionAudience
@@ -25,8 +23,7 @@ from subscribers.model import Subscriber, Subscription, SuppressionReason
 from subscribers.subscribing import suppress
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(NamedTuple):
     """The result of one try. `outcome`: sent, deferred, failed or unsure; `code` 0 when no reply came.
 
     `about` says what a refusal was about: mailbox, message or relay.
@@ -47,6 +44,8 @@ class Tried:
 #: a refusal at once that says for certain that nobody reads there; of a bare 550 one cannot tell
 #: whether it means the mailbox or us
 _NO_SUCH_MAILBOX = frozenset({"5.1.1", "5.1.6", "5.1.10", "5.2.1"})
+
+_ATTEMPTS = cast(Table, Attempt.__table__)
 
 
 def settle(
@@ -78,10 +77,12 @@ def settle(
     for number, tried in counted.items():
         if open_[number].subscriber_id is None:
             # erased while her mail was in flight: servers like to name the address in their answer
-            counted[number] = replace(tried, reply="")
+            counted[number] = tried._replace(reply="")
     rows = [_outcome(tried, retry, now) for tried in counted.values()]
-    session.connection().execute(_UPDATE, rows)
-    session.execute(insert(Attempt), [_attempt(tried) for tried in counted.values()])
+    connection = session.connection()
+    connection.execute(_UPDATE, rows)
+    # past the ORM, which would look at each row once more
+    connection.execute(insert(_ATTEMPTS), [_attempt(tried) for tried in counted.values()])
     figures.add(session, worker, _changes(open_, rows))
     for tried in counted.values():
         if tried.outcome == "failed" and tried.enhanced in _NO_SUCH_MAILBOX:
@@ -179,16 +180,15 @@ def _attempt(tried: Tried) -> dict[str, Any]:
 
 def _changes(open_: dict[int, Any], rows: Sequence[dict[str, Any]]) -> Iterable[tuple[figures.Count, int]]:
     for row in rows:
-        state = row["b_state"]
-        is_open = state is DeliveryState.DEFERRED
-        yield from moved(
-            open_[row["b_id"]],
-            DeliveryState.SENDING,
-            state,
-            # what is open again is taken out by the next claim, which knows no relay
-            relay="" if is_open else row["b_relay"],
-            reason=row["b_reason"],
-        )
+        delivery, state = open_[row["b_id"]], row["b_state"]
+        if state is not DeliveryState.DEFERRED and delivery.issue_id is not None:
+            yield (
+                figures.Count(
+                    delivery.issue_id, delivery.list_key, delivery.municipality, delivery.domain,
+                    row["b_relay"], state, row["b_reason"],
+                ),
+                1,
+            )  # fmt: skip
 
 
 def _suppress(session: Session, subscriber_id: int | None, worker: str, now: datetime) -> None:

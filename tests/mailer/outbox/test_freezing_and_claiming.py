@@ -167,7 +167,7 @@ def test_a_worker_past_its_lease_loses_its_deliveries_and_can_settle_none(ledger
 def test_what_a_dead_worker_held_is_given_back(ledger: Database) -> None:
     report(ledger, take(ledger, worker="dead", limit=3)[:1], "sent", worker="dead")
     with ledger.write() as session:
-        assert release(session, worker="dead", actor="start") == 2
+        assert release(session, worker="dead") == 2
     assert states(ledger) == {"pending": 9, "sent": 1}
 
 
