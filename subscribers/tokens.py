@@ -18,9 +18,11 @@ import binascii
 import enum
 import hmac
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Self
 
-_ALPHABET = frozenset(b"abcdefghijklmnopqrstuvwxyz234567")
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = tuple(one + two for one in _ALPHABET for two in _ALPHABET)
 _TAG = 10
 _SIGNED = 2 + 8 + 8
 LENGTH = 45
@@ -86,24 +88,42 @@ def sign(keys: Keys, purpose: Purpose, context: int, subject: int, *, key_id: in
     """The token for these unsigned 64-bit handles; with `key_id` signed by that key, else by the primary."""
     number = keys.primary_id if key_id is None else key_id
     signed = bytes((purpose, number)) + context.to_bytes(8, "big") + subject.to_bytes(8, "big")
-    tag = hmac.digest(keys.by_id[number], signed, "sha256")[:_TAG]
-    return base64.b32encode(signed + tag).decode().rstrip("=").lower()
+    return _base32(signed + _tag(keys.by_id[number], signed))
 
 
 def verify(keys: Keys, token: str, purpose: Purpose) -> Token:
     """What a token says, upper or lower case. Raises BadToken for anything but a token of ours."""
     text = token.lower().encode("ascii", "replace")
     # the last character carries 225 - 224 = 1 bit more than there is: only one spelling is ours
-    if len(text) != LENGTH or not _ALPHABET.issuperset(text):
+    if len(text) != LENGTH or not set(_ALPHABET.encode()).issuperset(text):
         raise BadToken
     data = base64.b32decode(text.upper() + b"===")
     signed, tag = data[:_SIGNED], data[_SIGNED:]
     key = keys.by_id.get(signed[1])
-    expected = hmac.digest(key or b"", signed, "sha256")[:_TAG]
+    expected = _tag(key or b"", signed)
     if not hmac.compare_digest(tag, expected) or key is None or signed[0] != purpose:
         raise BadToken
-    if base64.b32encode(data).rstrip(b"=").lower() != text:
+    if _base32(data).encode() != text:
         raise BadToken
     return Token(
         purpose, signed[1], int.from_bytes(signed[2:10], "big"), int.from_bytes(signed[10:18], "big")
     )
+
+
+def _tag(key: bytes, signed: bytes) -> bytes:
+    mac = _begun(key).copy()
+    mac.update(signed)
+    return mac.digest()[:_TAG]
+
+
+@lru_cache(maxsize=16)
+def _begun(key: bytes) -> hmac.HMAC:
+    # hmac.digest would let go of the interpreter for each token, and get it back when others are done
+    return hmac.new(key, digestmod="sha256")
+
+
+def _base32(data: bytes) -> str:
+    """28 bytes as 45 characters, in a third of the time that base64.b32encode takes."""
+    # 224 bits and 6 zeros are 23 groups of ten
+    number = int.from_bytes(data, "big") << 6
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(220, -1, -10)])[:LENGTH]

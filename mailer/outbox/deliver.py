@@ -6,9 +6,11 @@ flight at a crash is sent twice, under the same Message-ID.
 """
 
 import asyncio
+import contextlib
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -31,7 +33,10 @@ from mailer.smtp import Envelope, Outcome, Pool, Result
 from subscribers.salutation import salutation as salutation_of
 from subscribers.tokens import Keys, Purpose, sign
 
-_BATCH = 500
+#: deliveries claimed at once: what about a second of sending takes, so that a pause is felt within one
+_FEWEST, _MOST = 20, 500
+#: batches that are claimed and wait, while another one is under way
+_AHEAD = 2
 _LEASE = timedelta(minutes=15)
 #: seconds after which no further mail of a batch is begun; a single one may take the rest of the lease
 _SEND_WITHIN = 300.0
@@ -57,9 +62,35 @@ def recover(database: Database, spool: Path, *, retry: RetryPolicy, now: datetim
     return recovered
 
 
+class _InHand:
+    """Deliveries that were claimed and wait for a connection: the supply of the pool."""
+
+    def __init__(self, envelope_of: Callable[[Claimed, bytes], Envelope | None]) -> None:
+        self._envelope_of = envelope_of
+        self._waiting: deque[tuple[Claimed, bytes, float]] = deque()
+        self.is_over = False
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, batch: Sequence[Claimed], now: datetime) -> None:
+        date = format_datetime(now).encode()
+        # by the monotonic clock: nobody may step it, and the lease must not end under way
+        deadline = time.monotonic() + _SEND_WITHIN
+        self._waiting.extend((delivery, date, deadline) for delivery in batch)
+
+    def next_envelope(self) -> Envelope | None:
+        """What had no time left is passed over, and given back when all else is done."""
+        while self._waiting:
+            delivery, date, deadline = self._waiting.popleft()
+            if time.monotonic() <= deadline and (envelope := self._envelope_of(delivery, date)) is not None:
+                return envelope
+        return None
+
+
 @dataclass
 class Worker:
-    """Sends what is due, batch by batch. One per process; the journal's lock says that it lives."""
+    """Sends what is due. One per process; the journal's lock says that it lives."""
 
     name: str
     database: Database
@@ -73,7 +104,10 @@ class Worker:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     _journal: Journal = field(init=False)
     _results: list[Tried] = field(init=False, default_factory=list)
-    _group_is_full: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    _something: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    _at_once: int = field(init=False, default=_FEWEST)
+    #: by the monotonic clock
+    _claimed_at: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self._journal = Journal(self.spool, self.name)
@@ -95,24 +129,41 @@ class Worker:
             pass
 
     async def step(self) -> float:
-        """Deliver one batch; returns how many seconds to sleep before the next."""
+        """Deliver until nothing is due; returns how many seconds to sleep before looking again."""
         batch = await asyncio.to_thread(self._claim)
         if not batch:
             return await asyncio.to_thread(self._rest)
-        sending = asyncio.create_task(self.pool.send(self._envelopes(batch), self._settled))
+        in_hand = _InHand(self._envelope)
+        in_hand.add(batch, self.now())
+        sending = asyncio.create_task(self.pool.send(in_hand, self._settled))
+        sending.add_done_callback(lambda _: self._something.set())
         try:
             while not sending.done():
-                await self._settle_group(sending)
+                await self._go_on(in_hand)
         finally:
             # if settling failed: what is under way is dropped now, not when the process ends
             sending.cancel()
             await asyncio.wait({sending})
         await self._settle_taken()
         await sending
-        # everything in it is in the database by now
-        self._journal.clear()
         await asyncio.to_thread(self._give_back)
         return 0.0
+
+    async def _go_on(self, in_hand: _InHand) -> None:
+        """Claim ahead of what is sent, and settle what was: one after the other, for both write."""
+        if not in_hand.is_over and len(in_hand) <= self._at_once * (_AHEAD - 1):
+            began = time.monotonic()
+            batch = await asyncio.to_thread(self._claim)
+            in_hand.add(batch, self.now())
+            in_hand.is_over = not batch
+            self.pool.wake()
+            self._claimed_at, pace = began, began - self._claimed_at
+            self._at_once = min(_MOST, max(_FEWEST, round(self._at_once / max(pace, 0.5))))
+        else:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._something.wait(), _GROUP_SECONDS)
+        self._something.clear()
+        await self._settle_taken()
 
     async def close(self) -> None:
         """Let go of connections and journal; what is unsent stays for the next worker.
@@ -130,7 +181,7 @@ class Worker:
             return claim(
                 session,
                 worker=self.name,
-                limit=_BATCH,
+                limit=self._at_once,
                 lease_until=now + _LEASE,
                 now=now,
                 today=now.astimezone(self.zone).date(),
@@ -149,69 +200,55 @@ class Worker:
             return _IDLE
         return min(_IDLE, max(0.05, (due - self.now()).total_seconds()))
 
-    def _settled(self, result: Result) -> None:
-        """One result, at once, in the event loop: what was accepted is in the journal before all else."""
-        delivery = result.key
-        assert isinstance(delivery, Claimed)
-        tried = Tried(
-            delivery=delivery.id,
-            attempt=delivery.attempt,
-            at=self.now(),
-            outcome=result.outcome.value,
-            relay=result.relay,
-            code=result.reply.code if result.reply else 0,
-            reply=result.problem or str(result.reply),
-            about=result.about.value if result.about else "",
-            enhanced=(result.reply.enhanced if result.reply else None) or "",
-        )
+    def _settled(self, results: Sequence[Result]) -> None:
+        """At once, in the event loop: what was accepted is in the journal before all else."""
+        now = self.now()
+        tries = [_tried(result, now) for result in results]
+        accepted = [
+            Accepted(
+                tried.delivery, tried.attempt, now, tried.relay, _without(_of(result).address, tried.reply)
+            )
+            for result, tried in zip(results, tries, strict=True)
+            if result.outcome is Outcome.SENT
+        ]
         try:
-            if result.outcome is Outcome.SENT:
-                reply = _without(delivery.address, tried.reply)
-                self._journal.append(Accepted(tried.delivery, tried.attempt, tried.at, tried.relay, reply))
+            if accepted:
+                self._journal.append(accepted)
         finally:
-            # a full disk ends this batch, but what is known is still settled
-            self._results.append(tried)
+            # a full disk ends this, but what is known is still settled
+            self._results += tries
         if len(self._results) >= _GROUP:
-            self._group_is_full.set()
-
-    async def _settle_group(self, sending: asyncio.Task[None]) -> None:
-        full = asyncio.create_task(self._group_is_full.wait())
-        await asyncio.wait({sending, full}, timeout=_GROUP_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        full.cancel()
-        self._group_is_full.clear()
-        await self._settle_taken()
+            self._something.set()
 
     async def _settle_taken(self) -> None:
         # taken here, in the loop that appends: a thread might swap the list under an append
         tries, self._results = self._results, []
-        if tries:
-            await asyncio.to_thread(self._settle, tries)
+        if not tries:
+            return
+        self._journal.roll()
+        for at in range(0, len(tries), _GROUP):
+            await asyncio.to_thread(self._settle, tries[at : at + _GROUP])
+        self._journal.settled(all_of_it=not self._results)
 
     def _settle(self, tries: Sequence[Tried]) -> None:
         self._journal.sync()
         with self.database.write() as session:
             settle(session, worker=self.name, tries=tries, retry=self.retry, now=self.now())
 
-    def _envelopes(self, batch: Sequence[Claimed]) -> Iterator[Envelope]:
-        date = format_datetime(self.now()).encode()
-        # by the monotonic clock: nobody may step it, and the lease must not end under way
-        deadline = time.monotonic() + _SEND_WITHIN
-        for delivery in batch:
-            if time.monotonic() > deadline:
-                return
-            if delivery.key_id not in self.keys.by_id:
-                self._results.append(self._unsignable(delivery))
-                continue
-            bounce = self._sign(Purpose.BOUNCE, delivery)
-            yield Envelope(
-                key=delivery,
-                sender=self.letterhead.return_path.address(bounce),
-                recipient=delivery.address,
-                message=partial(self._fill, delivery, date),
-                envelope_id=bounce,
-                # bulk is made of prepared parts
-                canonical=delivery.message is None and delivery.address.isascii(),
-            )
+    def _envelope(self, delivery: Claimed, date: bytes) -> Envelope | None:
+        if delivery.key_id not in self.keys.by_id:
+            self._results.append(self._unsignable(delivery))
+            return None
+        bounce = self._sign(Purpose.BOUNCE, delivery)
+        return Envelope(
+            key=delivery,
+            sender=self.letterhead.return_path.address(bounce),
+            recipient=delivery.address,
+            message=partial(self._fill, delivery, date),
+            envelope_id=bounce,
+            # bulk is made of prepared parts
+            canonical=delivery.message is None and delivery.address.isascii(),
+        )
 
     def _unsignable(self, delivery: Claimed) -> Tried:
         reply = f"signing key {delivery.key_id} is missing from INFOMAIL_SECRET_KEYS"
@@ -242,6 +279,26 @@ class Worker:
         with self.database.read() as session:
             message = session.scalars(select(Edition.message).where(Edition.id == edition)).one()
         return Prepared(text_only(message) if as_text_only else message)
+
+
+def _of(result: Result) -> Claimed:
+    assert isinstance(result.key, Claimed)
+    return result.key
+
+
+def _tried(result: Result, now: datetime) -> Tried:
+    delivery, reply = _of(result), result.reply
+    return Tried(
+        delivery=delivery.id,
+        attempt=delivery.attempt,
+        at=now,
+        outcome=result.outcome.value,
+        relay=result.relay,
+        code=reply.code if reply else 0,
+        reply=result.problem or str(reply),
+        about=result.about.value if result.about else "",
+        enhanced=(reply.enhanced if reply else None) or "",
+    )
 
 
 @lru_cache(maxsize=4096)

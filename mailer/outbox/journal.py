@@ -1,24 +1,27 @@
-"""An append-only file of what was accepted, one a worker: what a crash must not forget.
+"""Append-only files of what was accepted, a worker's own: what a crash must not forget.
 
 The database follows in groups; the journal has each 250 the moment it is read. A write survives
 the death of the process (kill -9), and `sync` (fsync, once per group) that of the machine. The
 next start replays the journals of workers that are dead, before anything is claimed; replaying
 twice changes nothing, since settling is fenced by worker and try.
 
-A worker is alive as long as it holds the lock on its journal: the kernel lets go of that lock
-with the process, whatever killed it.
+A journal is a row of segments, WORKER.N.journal: a new one is begun from time to time, and one whose
+records the database has is deleted. A worker is alive as long as it holds the locks on them: the kernel
+lets go of those with the process, whatever killed it.
 """
 
 import contextlib
 import fcntl
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 _SUFFIX = ".journal"
+#: bytes of a segment after which another is begun
+_LONG = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,34 +40,59 @@ class Journal:
 
     def __init__(self, folder: Path, worker: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / f"{worker}{_SUFFIX}"
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _sync_folder(folder)
+        self._folder, self._worker = folder, worker
+        self._number = self._size = 0
+        #: (path, file) of segments that are full, until the database has what is in them
+        self._full: list[tuple[Path, int]] = []
+        self._begin()
 
-    def append(self, accepted: Accepted) -> None:
-        """Write one record; it survives this process from now on."""
-        line = _line(accepted)
-        written = os.write(self._file, line)
-        if written != len(line):
+    def append(self, accepted: Sequence[Accepted]) -> None:
+        """Write these records; they survive this process from now on."""
+        data = b"".join(map(_line, accepted))
+        written = os.write(self._file, data)
+        self._size += written
+        if written != len(data):
             # a full disk takes a part of it; replay passes the torn record by
-            raise OSError(f"{self.path}: wrote {written} of {len(line)} bytes")
+            raise OSError(f"{self.path}: wrote {written} of {len(data)} bytes")
 
     def sync(self) -> None:
         """What was appended survives the machine from now on."""
         os.fdatasync(self._file)
 
-    def clear(self) -> None:
-        """Forget all records: the database has them."""
-        os.ftruncate(self._file, 0)
+    def roll(self) -> None:
+        """Begin another segment if this one is long: what is in it by now is with the database soon."""
+        if self._size >= _LONG:
+            os.fdatasync(self._file)
+            self._full.append((self.path, self._file))
+            self._begin()
+
+    def settled(self, *, all_of_it: bool) -> None:
+        """The database has what was appended before the last `roll`, or all of it: forget that."""
+        for path, file in self._full:
+            path.unlink(missing_ok=True)
+            os.close(file)
+        self._full.clear()
+        if all_of_it and self._size:
+            os.ftruncate(self._file, 0)
+            self._size = 0
 
     def close(self) -> bool:
         """End the worker's life. Returns whether the database had everything; else the next start replays."""
-        is_settled = os.fstat(self._file).st_size == 0
+        is_settled = not self._size and not self._full
         if is_settled:
             self.path.unlink(missing_ok=True)
+        for _, file in self._full:
+            os.close(file)
         os.close(self._file)
         return is_settled
+
+    def _begin(self) -> None:
+        self._number += 1
+        self.path = self._folder / f"{self._worker}.{self._number}{_SUFFIX}"
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _sync_folder(self._folder)
+        self._size = os.fstat(self._file).st_size
 
 
 @contextlib.contextmanager
@@ -84,7 +112,8 @@ def of_the_dead(folder: Path) -> Iterator[list[tuple[str, list[Accepted]]]]:
                 os.close(file)
                 continue
             held.append((path, file))
-            found.append((path.name.removesuffix(_SUFFIX), list(_records(path))))
+            worker = path.name.removesuffix(_SUFFIX).rpartition(".")[0]
+            found.append((worker, list(_records(path))))
         yield found
         for path, _ in held:
             path.unlink(missing_ok=True)

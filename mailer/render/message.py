@@ -22,6 +22,7 @@ from email.policy import SMTP
 
 #: longest line in quoted-printable, its end not counted (RFC 2045 6.7)
 _LONGEST = 76
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -205,6 +206,6 @@ def salutation(text: str) -> tuple[bytes, bytes]:
 
 def header_value(text: str) -> bytes:
     """A short value for a slot in a header. Raises ValueError if it holds a control character."""
-    if any(character < " " or character == "\x7f" for character in text):
+    if _CONTROL.search(text):
         raise ValueError("control character in a header")
     return text.encode()

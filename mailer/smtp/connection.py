@@ -39,7 +39,8 @@ class Source(Protocol):
     def next_envelope(self) -> Envelope | None:
         """The next envelope that waits, or None if none waits at this moment."""
 
-    def settle(self, envelope: Envelope, result: Result) -> None: ...
+    def settle(self, settled: Sequence[tuple[Envelope, Result]]) -> None:
+        """What one look at the relay's answers settled."""
 
     def give_back(self, envelope: Envelope, result: Result) -> None:
         """Another connection may try; `result` is for when none does."""
@@ -187,13 +188,13 @@ class Connection(asyncio.Protocol):
 
     def _act(self, events: Sequence[Event]) -> None:
         try:
+            settled = [(event.envelope, event.result) for event in events if isinstance(event, Settled)]
+            if settled and self._source is not None:
+                self._settled = self._moved
+                self._answered += sum(result.reply is not None for _, result in settled)
+                self._source.settle(settled)
             for event in events:
                 match event:
-                    case Settled():
-                        self._settled = self._moved
-                        self._answered += event.result.reply is not None
-                        if self._source is not None:
-                            self._source.settle(event.envelope, event.result)
                     case Returned():
                         if self._source is not None:
                             self._source.give_back(event.envelope, event.result)
@@ -203,15 +204,20 @@ class Connection(asyncio.Protocol):
                     case StartTls():
                         self._encrypting = self._loop.create_task(self._encrypt())
                     case Ended():
-                        self._ended = event
-                        self._over.set()
-                        if not self._opened.done():
-                            self._opened.set_exception(RelayError(self.relay, event.problem, event.reply))
-                        if self._transport is not None:
-                            self._transport.abort()
+                        self._end(event)
+                    case Settled():
+                        pass
             self._go_on()
         except BaseException as error:
             self._fail(error)
+
+    def _end(self, event: Ended) -> None:
+        self._ended = event
+        self._over.set()
+        if not self._opened.done():
+            self._opened.set_exception(RelayError(self.relay, event.problem, event.reply))
+        if self._transport is not None:
+            self._transport.abort()
 
     def _go_on(self) -> None:
         """Begin what there is room for, write what there is to write, and see whether that was all."""
@@ -235,9 +241,8 @@ class Connection(asyncio.Protocol):
         except UnsendableError as error:
             assert self._source is not None
             about = About.MESSAGE
-            self._source.settle(
-                envelope, Result(envelope.key, error.outcome, about, None, self.relay.name, error.problem)
-            )
+            result = Result(envelope.key, error.outcome, about, None, self.relay.name, error.problem)
+            self._source.settle([(envelope, result)])
 
     def _write(self) -> None:
         while not self._is_paused and self._transport is not None and (data := self._client.data_to_send()):

@@ -4,10 +4,37 @@ import asyncio
 import ssl
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, runtime_checkable
 
 from mailer.smtp.connection import Connection, RelayError, Timeouts, refused
 from mailer.smtp.envelope import Envelope, Result
 from mailer.smtp.relay import Relay
+
+
+@runtime_checkable
+class Supply(Protocol):
+    """Where envelopes come from. Whoever adds to it, or ends it, calls Pool.wake."""
+
+    def next_envelope(self) -> Envelope | None:
+        """The next one that waits, or None if none waits at this moment."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether none will come any more."""
+
+
+class Listed:
+    """A supply that is known beforehand."""
+
+    def __init__(self, envelopes: Iterable[Envelope]) -> None:
+        self._envelopes = iter(envelopes)
+        self.is_over = False
+
+    def next_envelope(self) -> Envelope | None:
+        envelope = next(self._envelopes, None)
+        self.is_over = envelope is None
+        return envelope
+
 
 # Sessions in a row that end without an answer before a relay is left alone for the rest of a round.
 _MOST_BARREN = 2
@@ -39,17 +66,21 @@ class Pool:
         self._taken: Counter[Relay] = Counter()
         self._standing: Counter[Relay] = Counter()
         self._one_at_a_time = asyncio.Lock()
+        self._round: _Round | None = None
 
-    async def send(self, envelopes: Iterable[Envelope], settled: Callable[[Result], None]) -> None:
-        """Send every envelope; return when each has had exactly one Result.
+    async def send(
+        self, envelopes: Supply | Iterable[Envelope], settled: Callable[[Sequence[Result]], None]
+    ) -> None:
+        """Send every envelope; return when each has had exactly one Result and the supply is over.
 
-        `settled` is called in the event loop the moment the relay's reply is read. Both it and
-        `envelopes`, which is read one by one as connections fall free, must not block for long. If
+        `settled` is called in the event loop the moment replies are read, with what they settle. Both it
+        and `envelopes`, which are taken one by one as connections fall free, must not block for long. If
         either raises, or this call is cancelled, the connections are dropped, and for what was under
         way there is no Result: it may or may not have been sent.
         """
         async with self._one_at_a_time:
-            round_ = _Round(envelopes, settled)
+            supply = envelopes if isinstance(envelopes, Supply) else Listed(envelopes)
+            self._round = round_ = _Round(supply, settled)
             width = max(relay.connections for relay in self._relays)
             workers = [asyncio.create_task(self._work(round_)) for _ in range(width)]
             try:
@@ -58,7 +89,13 @@ class Pool:
                 for worker in workers:
                     worker.cancel()
                 await asyncio.gather(*workers, return_exceptions=True)
+                self._round = None
             round_.defer_the_rest()
+
+    def wake(self) -> None:
+        """The supply has changed: there is more, or it is over."""
+        if self._round is not None:
+            self._round.wake()
 
     async def close(self) -> None:
         """End all connections that stand idle."""
@@ -136,8 +173,8 @@ class Pool:
 class _Round:
     """The envelopes of one `send`, shared by its workers."""
 
-    def __init__(self, envelopes: Iterable[Envelope], settled: Callable[[Result], None]) -> None:
-        self._envelopes = iter(envelopes)
+    def __init__(self, supply: Supply, settled: Callable[[Sequence[Result]], None]) -> None:
+        self._supply = supply
         self._settled = settled
         self._returned: deque[Envelope] = deque()
         # By identity: keys need not be hashable. Entries leave with their envelope.
@@ -149,26 +186,31 @@ class _Round:
         self.down: set[Relay] = set()
 
     def next_envelope(self) -> Envelope | None:
-        envelope = self._returned.popleft() if self._returned else next(self._envelopes, None)
+        envelope = self._returned.popleft() if self._returned else self._supply.next_envelope()
         if envelope is not None:
             self._in_hand += 1
         return envelope
 
     async def take(self) -> Envelope | None:
-        """The next envelope; None when all are settled. Waits while one may yet be given back."""
-        while (envelope := self.next_envelope()) is None and self._in_hand:
+        """The next envelope; None when all are settled. Waits while one may yet come or be given back."""
+        while (envelope := self.next_envelope()) is None and (self._in_hand or not self._supply.is_over):
             self._changed.clear()
             await self._changed.wait()
         return envelope
 
-    def settle(self, envelope: Envelope, result: Result) -> None:
-        self._retried.discard(id(envelope))
-        self._let_go()
-        self._settled(result)
+    def wake(self) -> None:
+        self._changed.set()
+
+    def settle(self, settled: Sequence[tuple[Envelope, Result]]) -> None:
+        if self._retried:
+            self._retried.difference_update(id(envelope) for envelope, _ in settled)
+        self._in_hand -= len(settled)
+        self._changed.set()
+        self._settled([result for _, result in settled])
 
     def give_back(self, envelope: Envelope, result: Result) -> None:
         if id(envelope) in self._retried:
-            self.settle(envelope, result)
+            self.settle([(envelope, result)])
         else:
             self._retried.add(id(envelope))
             self._returned.append(envelope)
@@ -194,7 +236,7 @@ class _Round:
         """When no worker is left there is no relay left."""
         while (envelope := self.next_envelope()) is not None:
             assert self._trouble is not None, "workers only stop early for want of a connection"
-            self.settle(envelope, refused(envelope, self._trouble))
+            self.settle([(envelope, refused(envelope, self._trouble))])
 
     def _let_go(self) -> None:
         self._in_hand -= 1

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import idna
 
@@ -80,17 +81,23 @@ def extensions(reply: Reply) -> dict[str, str]:
     return offered
 
 
+@lru_cache(maxsize=256)
+def _domain(domain: str) -> str:
+    """As it goes over the wire: few domains make up most of a list."""
+    if domain.isascii():
+        return domain
+    try:
+        return idna.encode(domain, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        raise UnsendableError(f"not a domain name: {printable(domain)}") from None
+
+
 def _address(address: str) -> str:
     match = _ADDRESS.fullmatch(address)
     if match is None or not address.isprintable():
         raise UnsendableError(f"not an address that can be mailed: {printable(address)}")
     local, domain = match.groups()
-    if not domain.isascii():
-        try:
-            domain = idna.encode(domain, uts46=True).decode("ascii")
-        except idna.IDNAError:
-            raise UnsendableError(f"not a domain name: {printable(domain)}") from None
-    address = f"{local}@{domain}"
+    address = f"{local}@{_domain(domain)}"
     if len(address.encode()) > _MAX_ADDRESS:
         raise UnsendableError(f"an address is longer than {_MAX_ADDRESS} octets")
     return address

@@ -375,7 +375,7 @@ def test_one_envelope_that_cannot_be_sent_does_not_stop_the_others() -> None:
     async def both_ends() -> tuple[list[Result], bytes]:
         results: list[Result] = []
         async with listening(willing) as wire, closing(pool(wire.relay)) as through:
-            await through.send(mixed, results.append)
+            await through.send(mixed, results.extend)
             return results, wire.peers[0].heard
 
     results, heard = asyncio.run(both_ends())
@@ -418,7 +418,7 @@ def test_a_result_that_cannot_be_recorded_stops_the_sending() -> None:
                 )
             return sum(peer.heard.count(b"DATA") for peer in wire.peers)
 
-    def full_disk(result: Result) -> None:
+    def full_disk(results: object) -> None:
         raise OSError("disk full")
 
     assert asyncio.run(both_ends()) <= 2

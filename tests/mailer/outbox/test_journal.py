@@ -27,16 +27,16 @@ RECORD = st.builds(
 
 def left_behind(folder: Path, content: bytes, worker: str = "w") -> None:
     folder.mkdir(exist_ok=True)
-    (folder / f"{worker}.journal").write_bytes(content)
+    (folder / f"{worker}.1.journal").write_bytes(content)
 
 
 def written(folder: Path, records: list[Accepted]) -> bytes:
     journal = Journal(folder, "writer")
     for record in records:
-        journal.append(record)
+        journal.append([record])
     journal.sync()
     content = journal.path.read_bytes()
-    journal.clear()
+    journal.settled(all_of_it=True)
     assert journal.close()
     return content
 
@@ -77,7 +77,7 @@ def test_a_living_workers_journal_is_left_alone_and_a_killed_ones_is_replayed_on
         "import sys, time; from pathlib import Path; from datetime import UTC, datetime\n"
         "from mailer.outbox.journal import Accepted, Journal\n"
         "j = Journal(Path(sys.argv[1]), 'other')\n"
-        "j.append(Accepted(7, 1, datetime.now(UTC), 'r:25', '250 ok'))\n"
+        "j.append([Accepted(7, 1, datetime.now(UTC), 'r:25', '250 ok')])\n"
         "print('ready', flush=True); time.sleep(60)"
     )
     worker = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, cwd=Path.cwd())
@@ -107,11 +107,40 @@ def test_a_replay_that_fails_keeps_the_journal(tmp_path: Path) -> None:
 
 def test_clearing_forgets_what_the_database_has(tmp_path: Path) -> None:
     journal = Journal(tmp_path, "w")
-    journal.append(Accepted(1, 1, AT, "r:25", "250 ok"))
-    journal.clear()
+    journal.append([Accepted(1, 1, AT, "r:25", "250 ok")])
+    journal.settled(all_of_it=True)
     assert journal.path.read_bytes() == b""
-    journal.append(Accepted(2, 1, AT, "r:25", "250 ok"))
+    journal.append([Accepted(2, 1, AT, "r:25", "250 ok")])
     assert journal.path.read_bytes().count(b"\n") == 1
     # not everything is in the database: the file stays for the next start
     assert not journal.close()
     assert journal.path.exists()
+
+
+def test_a_segment_that_is_full_goes_when_the_database_has_it_and_no_sooner(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "w")
+    many = [Accepted(n, 1, AT, "relay.example.org:25", "250 ok" * 20) for n in range(10_000)]
+    journal.append(many)
+    journal.roll()
+    journal.append([Accepted(10_001, 1, AT, "r:25", "250 ok")])
+    assert len(list(tmp_path.iterdir())) == 2
+    journal.roll()  # the second one is short
+    assert len(list(tmp_path.iterdir())) == 2
+    journal.settled(all_of_it=False)
+    assert [path.read_bytes().count(b"\n") for path in tmp_path.iterdir()] == [1]
+    assert not journal.close()
+    with of_the_dead(tmp_path) as dead:
+        assert [(worker, [record.delivery for record in found]) for worker, found in dead] == [
+            ("w", [10_001])
+        ]
+
+
+def test_all_segments_of_the_dead_are_replayed_and_none_of_the_living(tmp_path: Path) -> None:
+    living = Journal(tmp_path, "host-1.2")
+    living.append([Accepted(n, 1, AT, "r:25", "x" * 200) for n in range(10_000)])
+    living.roll()
+    with of_the_dead(tmp_path) as dead:
+        assert dead == []
+    assert not living.close()
+    with of_the_dead(tmp_path) as dead:
+        assert [(worker, len(found)) for worker, found in dead] == [("host-1.2", 10_000), ("host-1.2", 0)]

@@ -16,7 +16,7 @@ def send(relay: Relay, *envelopes: Envelope) -> dict[object, Result]:
         results: list[Result] = []
         pool = Pool([relay], ssl.create_default_context(), "me.example.org")
         try:
-            await pool.send(envelopes, results.append)
+            await pool.send(envelopes, results.extend)
         finally:
             await pool.close()
         return results
