@@ -25,6 +25,7 @@ from mailer.privacy.retaining import Retention
 from mailer.receipts.returnpath import ReturnPath
 from mailer.render.brand import BadLogo, Brand, read_logo
 from mailer.render.colours import BadColour, palette
+from mailer.render.dkim import BadKey, Signer, read_key
 from mailer.render.letterhead import Imprint, Letterhead
 from mailer.schedule import Plan, PlanProblems, read_plan
 from mailer.settings import Settings
@@ -46,6 +47,8 @@ class Installation:
     signing: Keys
     suppression_key: bytes = field(repr=False)
     fetching: Policy
+    #: None where the relay signs, or nobody does
+    signer: Signer | None
 
 
 @contextmanager
@@ -55,8 +58,18 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
     signing = signing_keys(settings)
     suppression = suppression_key(settings)
     letterhead = _letterhead(settings)
+    signer = dkim_signer(settings)
     with open_database(settings) as database:
-        yield Installation(settings, database, plan, letterhead, signing, suppression, fetch_policy(settings))
+        yield Installation(
+            settings,
+            database,
+            plan,
+            letterhead,
+            signing,
+            suppression,
+            fetch_policy(settings),
+            signer,
+        )
 
 
 @contextmanager
@@ -125,6 +138,24 @@ def suppression_key(settings: Settings) -> bytes:
     return key
 
 
+def dkim_signer(settings: Settings) -> Signer | None:
+    """What signs the mails that leave, if keys are set. Raises NotConfigured."""
+    keys = []
+    for named in filter(None, map(str.strip, settings.dkim_keys.split(","))):
+        selector, colon, file = named.partition(":")
+        if not colon:
+            raise NotConfigured(f"INFOMAIL_DKIM_KEYS: expected SELECTOR:FILE, got {named!r}")
+        try:
+            keys.append(read_key(selector, Path(file)))
+        except BadKey as problem:
+            raise NotConfigured(f"INFOMAIL_DKIM_KEYS: {file}: {problem}") from None
+        except OSError as error:
+            raise NotConfigured(f"INFOMAIL_DKIM_KEYS: {file}: {error.strerror}") from None
+    if not keys:
+        return None
+    return Signer(settings.dkim_domain or settings.sender_address.rpartition("@")[2], keys)
+
+
 def open_pool(settings: Settings) -> Pool:
     """Connections to the relays of the settings. Raises NotConfigured."""
     return Pool(relays(settings), tls=tls_context(settings), hello_name=settings.hello_name)
@@ -183,6 +214,7 @@ def operation(settings: Settings) -> Operation:
         engine="SQLite" if url.drivername == "sqlite" else "PostgreSQL",
         database_host=url.host or "",
         records_ip=settings.record_sign_up_ip,
+        signs_for=signer.domain if (signer := dkim_signer(settings)) else "",
     )
 
 

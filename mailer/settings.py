@@ -54,6 +54,10 @@ class Settings(BaseSettings):
         "&connections=4, or smtps://",
     )
     hello_name: str = Field("localhost", description="The name given in EHLO")
+    dkim_keys: str = Field(
+        "", description="Private keys that sign each mail: SELECTOR:FILE (PEM, RSA or Ed25519), with commas"
+    )
+    dkim_domain: str = Field("", description="Domain they sign for; empty: that of SENDER_ADDRESS")
     return_path: str = Field(
         "bounce+{token}@localhost",
         description="Where bounces go: bounce+{token}@HOST, {token}@HOST, or one fixed address",
@@ -125,4 +129,11 @@ class Settings(BaseSettings):
     def _is_host_name(cls, value: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]", value):
             raise ValueError("expected the name of a host")
+        return value
+
+    @field_validator("dkim_domain")
+    @classmethod
+    def _is_domain(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", value):
+            raise ValueError("expected a domain")
         return value

@@ -24,6 +24,7 @@ from mailer.cli.tables import print_table
 from mailer.installation import (
     NotConfigured,
     connect,
+    dkim_signer,
     load_plan,
     migrate,
     open_pool,
@@ -64,7 +65,7 @@ def check() -> None:
     """Say what is wrong in plan and settings of this folder, with line numbers."""
     settings = read_settings()
     problems = list(_misspelt(Path(".env")))
-    for part in (load_plan, signing_keys, suppression_key, open_pool):
+    for part in (load_plan, signing_keys, suppression_key, open_pool, dkim_signer):
         try:
             part(settings)
         except NotConfigured as problem:
@@ -102,6 +103,10 @@ def _only_for_trying_out(settings: Settings) -> Iterator[str]:
     host = urlsplit(settings.public_url).hostname or ""
     if host == "localhost" or host.endswith(".localhost") or _is_loopback(host):
         yield f"{_PREFIX}PUBLIC_URL: {settings.public_url}: only this machine can follow the mailed links"
+    for named in filter(None, settings.dkim_keys.split(",")):
+        file = Path(named.partition(":")[2])
+        if file.stat().st_mode & 0o077:
+            yield f"{_PREFIX}DKIM_KEYS: {file}: others on this machine can read it: chmod 600"
     for name in ("sender_address", "operator_address", "sender_email", "return_path"):
         value = getattr(settings, name)
         if value.endswith("@localhost"):

@@ -200,6 +200,7 @@ async def _send_trial(
             language=language,
             letterhead=house.letterhead,
             signing=house.signing,
+            signer=house.signer,
             now=now(),
         )
     finally:

@@ -24,6 +24,7 @@ from mailer.outbox.claim import Claimed, claim, next_due, release
 from mailer.outbox.journal import Accepted, Journal
 from mailer.outbox.retry import RetryPolicy
 from mailer.outbox.settle import Tried, finish_issues, settle
+from mailer.render.dkim import Signer
 from mailer.render.letterhead import Letterhead
 from mailer.render.message import Prepared, Slot, header_value, salutation, text_only
 from mailer.render.model import Edition
@@ -71,6 +72,8 @@ class Worker:
     #: whose midnight ends a pause
     zone: ZoneInfo
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    #: None where the relay signs, or nobody does
+    signer: Signer | None = None
     _journal: Journal = field(init=False)
     _results: list[Tried] = field(init=False, default_factory=list)
     _group_is_full: asyncio.Event = field(init=False, default_factory=asyncio.Event)
@@ -193,7 +196,7 @@ class Worker:
             settle(session, worker=self.name, tries=tries, retry=self.retry, now=self.now())
 
     def _envelopes(self, batch: Sequence[Claimed]) -> Iterator[Envelope]:
-        date = format_datetime(self.now()).encode()
+        now = self.now()
         # by the monotonic clock: nobody may step it, and the lease must not end under way
         deadline = time.monotonic() + _SEND_WITHIN
         for delivery in batch:
@@ -207,7 +210,7 @@ class Worker:
                 key=delivery,
                 sender=self.letterhead.return_path.address(bounce),
                 recipient=delivery.address,
-                message=partial(self._fill, delivery, date),
+                message=partial(self._fill, delivery, now),
                 envelope_id=bounce,
             )
 
@@ -215,23 +218,27 @@ class Worker:
         reply = f"signing key {delivery.key_id} is missing from INFOMAIL_SECRET_KEYS"
         return Tried(delivery.id, delivery.attempt, self.now(), "failed", "", 0, reply, "message")
 
-    def _fill(self, delivery: Claimed, date: bytes) -> bytes:
+    def _fill(self, delivery: Claimed, now: datetime) -> bytes:
+        at = int(now.timestamp())
         if delivery.message is not None:
-            return delivery.message
+            return self.signer.sign(delivery.message, at=at) if self.signer else delivery.message
         assert delivery.edition_id is not None
         as_text, as_html = _salutation(
             delivery.language, delivery.form, delivery.title, delivery.given, delivery.family
         )
-        return self._edition(delivery.edition_id, delivery.text_only).fill(
-            {
-                Slot.TO: header_value(delivery.address),
-                Slot.DATE: date,
-                Slot.MESSAGE_ID: self._sign(Purpose.MESSAGE_ID, delivery).encode(),
-                Slot.UNSUBSCRIBE: self._sign(Purpose.UNSUBSCRIBE, delivery).encode(),
-                Slot.SALUTATION_TEXT: as_text,
-                Slot.SALUTATION_HTML: as_html,
-            }
-        )
+        values = {
+            Slot.TO: header_value(delivery.address),
+            Slot.DATE: format_datetime(now).encode(),
+            Slot.MESSAGE_ID: self._sign(Purpose.MESSAGE_ID, delivery).encode(),
+            Slot.UNSUBSCRIBE: self._sign(Purpose.UNSUBSCRIBE, delivery).encode(),
+            Slot.SALUTATION_TEXT: as_text,
+            Slot.SALUTATION_HTML: as_html,
+        }
+        prepared = self._edition(delivery.edition_id, delivery.text_only)
+        message = prepared.fill(values)
+        if self.signer is None:
+            return message
+        return self.signer.sign(message, at=at, relaxed=prepared.relaxed(values))
 
     def _sign(self, purpose: Purpose, delivery: Claimed) -> str:
         return sign(self.keys, purpose, delivery.context, delivery.subscriber, key_id=delivery.key_id)

@@ -1,0 +1,173 @@
+"""Signatures that say which domain answers for a mail (RFC 6376), by RSA or Ed25519 (RFC 8463).
+
+Both header and body are signed in their relaxed form, which survives what relays do to blanks. A
+header that must not be added on the way is named once more than it is there (RFC 6376 5.4.2), so
+that a second From or Subject breaks the signature.
+"""
+
+import base64
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+
+#: signed where they stand, and no second one may be added
+_ONCE = (
+    "from", "to", "cc", "subject", "date", "reply-to", "message-id", "mime-version", "content-type",
+    "content-transfer-encoding", "list-unsubscribe", "list-unsubscribe-post",
+)  # fmt: skip
+#: signed where they stand
+_ALSO = (
+    "list-id", "list-help", "list-archive", "list-owner", "content-language", "auto-submitted", "feedback-id",
+)  # fmt: skip
+_SIGNED = frozenset((*_ONCE, *_ALSO))
+_FIELD_END = re.compile(rb"\r\n(?![ \t])")
+_WSP = re.compile(rb"[ \t]+")
+_SELECTOR = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?")
+#: characters of a line in b= and h=, a little under what a line should have
+_PIECE = 70
+#: RFC 8301 3.2: no verifier need take less
+_LEAST_BITS = 1024
+_SHA256 = Prehashed(hashes.SHA256())
+_PKCS1 = PKCS1v15()
+
+
+class BadKey(ValueError):
+    """The key cannot be used; says why, and nothing of the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A private key, and the name its public half has in DNS: SELECTOR._domainkey.DOMAIN."""
+
+    selector: str
+    private: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey = field(repr=False)
+
+    @property
+    def algorithm(self) -> str:
+        return "rsa-sha256" if isinstance(self.private, rsa.RSAPrivateKey) else "ed25519-sha256"
+
+    def record(self) -> str:
+        """The TXT record of its public half (RFC 6376 3.6.1, RFC 8463 4.2)."""
+        public = self.private.public_key()
+        if isinstance(public, rsa.RSAPublicKey):
+            kind, data = "rsa", public.public_bytes(
+                serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+            )  # fmt: skip
+        else:
+            kind, data = "ed25519", public.public_bytes_raw()
+        return f"v=DKIM1; k={kind}; p={base64.b64encode(data).decode()}"
+
+    def sign(self, digest: bytes) -> bytes:
+        """The signature of a SHA-256 digest, as it stands in the header's b=."""
+        if isinstance(self.private, rsa.RSAPrivateKey):
+            return self.private.sign(digest, _PKCS1, _SHA256)
+        return self.private.sign(digest)
+
+
+def read_key(selector: str, path: Path) -> Key:
+    """The key of a PEM file (PKCS #1 or #8, no password). Raises BadKey and OSError."""
+    if not _SELECTOR.fullmatch(selector) or ".." in selector:
+        raise BadKey("a selector is letters, digits and hyphens")
+    try:
+        private = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (ValueError, TypeError) as problem:
+        raise BadKey("no private key in PEM without a password") from problem
+    if not isinstance(private, rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey):
+        raise BadKey("neither RSA nor Ed25519")
+    if isinstance(private, rsa.RSAPrivateKey) and private.key_size < _LEAST_BITS:
+        raise BadKey(f"{private.key_size} bits; {_LEAST_BITS} is the least, 2048 is usual (RFC 8301)")
+    return Key(selector, private)
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Signs for `domain` with each of the keys, the first one's signature on top."""
+
+    domain: str
+    keys: Sequence[Key]
+
+    def sign(self, message: bytes, *, at: int, relaxed: bytes | None = None) -> bytes:
+        """The message with a DKIM-Signature before it for each key.
+
+        `at` is the time in seconds since 1970; `relaxed` its body in that form, where that is known.
+        """
+        head, _, body = message.partition(b"\r\n\r\n")
+        named, canonical = _header(head)
+        if relaxed is None:
+            relaxed = relaxed_body(body)
+        body_hash = base64.b64encode(sha256(relaxed).digest()).decode()
+        signatures = [self._signature(key, at, named, canonical, body_hash) for key in self.keys]
+        return b"".join((*signatures, message))
+
+    def _signature(self, key: Key, at: int, named: str, canonical: bytes, body_hash: str) -> bytes:
+        value = (
+            f" v=1; a={key.algorithm}; c=relaxed/relaxed; d={self.domain};\r\n"
+            f" s={key.selector}; t={at}; h={named};\r\n bh={body_hash};\r\n b="
+        ).encode()
+        # itself as it stands there, without what is not known yet (RFC 6376 3.7)
+        digest = sha256(b"%bdkim-signature:%b" % (canonical, relaxed_value(value))).digest()
+        signature = base64.b64encode(key.sign(digest))
+        pieces = [signature[start : start + _PIECE] for start in range(0, len(signature), _PIECE)]
+        return b"DKIM-Signature:%b%b\r\n" % (value, b"\r\n ".join(pieces))
+
+
+def relaxed_body(body: bytes) -> bytes:
+    """RFC 6376 3.4.4: one space for a run of blanks, none where a line ends, no empty lines at the end."""
+    body = relaxed_lines(body).removesuffix(b" ")
+    end = len(body)
+    while body[end - 4 : end] == b"\r\n\r\n":
+        end -= 2
+    body = body[:end]
+    if body == b"\r\n":
+        return b""
+    return body if not body or body.endswith(b"\r\n") else body + b"\r\n"
+
+
+def relaxed_lines(data: bytes) -> bytes:
+    """The same for whole lines within a body: those at its end stay."""
+    if b"\t" in data:
+        data = data.replace(b"\t", b" ")
+    while b"  " in data:
+        data = data.replace(b"  ", b" ")
+    return data.replace(b" \r\n", b"\r\n")
+
+
+def _header(head: bytes) -> tuple[str, bytes]:
+    """The names to be signed as h= has them, and the fields in their relaxed form, in that order."""
+    found: dict[str, list[bytes]] = {}
+    for each in _FIELD_END.split(head):
+        name, _, value = each.partition(b":")
+        key = name.strip(b" \t").lower().decode("latin-1")
+        if key in _SIGNED:
+            found.setdefault(key, []).append(value)
+    names: list[str] = []
+    fields: list[bytes] = []
+    for key in (*_ONCE, *_ALSO):
+        # of several the last one counts first (RFC 6376 5.4.2)
+        for value in reversed(found.get(key, ())):
+            names.append(key)
+            fields.append(key.encode() + b":" + relaxed_value(value) + b"\r\n")
+    # what is named once more than it is there cannot be added
+    return _wrapped([*names, *_ONCE]), b"".join(fields)
+
+
+def _wrapped(names: Sequence[str]) -> str:
+    """The names with colons; blanks may stand behind one."""
+    lines = [""]
+    for name in names:
+        if len(lines[-1]) + len(name) > _PIECE:
+            lines.append(" ")
+        lines[-1] += f"{name}:"
+    return "\r\n".join(lines).removesuffix(":")
+
+
+def relaxed_value(value: bytes) -> bytes:
+    """RFC 6376 3.4.2: unfolded, one space for each run of blanks, none at either end."""
+    return _WSP.sub(b" ", value.replace(b"\r\n", b"")).strip(b" ")
