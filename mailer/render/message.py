@@ -17,14 +17,19 @@ import html as html_entities
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from email.message import EmailMessage
-from email.policy import SMTP
+from email.header import Header
+from email.headerregistry import Address
+from email.utils import quote
 
 from mailer.render.dkim import relaxed_lines
 
 #: longest line in quoted-printable, its end not counted (RFC 2045 6.7)
 _LONGEST = 76
+#: of a quoted one, which cannot be broken; a line has 998 (RFC 5322 2.1.1)
+_LONGEST_PHRASE = 900
 _LINE_END = re.compile(r"\r\n|\r|\n")
+#: what ends a line for one program or another, and what no mail holds
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Slot(enum.Enum):
@@ -62,7 +67,7 @@ class Image:
 
 def encode(
     *,
-    headers: Sequence[tuple[str, str]],
+    headers: Sequence[tuple[str, str | Address]],
     lines: Sequence[bytes],
     text: str,
     html: str,
@@ -72,15 +77,13 @@ def encode(
 ) -> bytes:
     """The whole mail, a multipart/alternative of text and HTML, with `Slot` marks in it.
 
-    `headers` are words for people, encoded here (RFC 2047) and refused with ValueError if they hold
-    a line break. `lines` are complete header lines in ASCII, perhaps with marks in them: addresses
-    and URLs, which must never be folded or encoded. `sentinels` says which text in the parts
-    stands for which slot. Those of the `images` that the HTML shows go with it (multipart/related).
+    `headers` are words for people, made one line and encoded here (RFC 2047). `lines` are complete
+    header lines in ASCII, perhaps with marks in them: addresses and URLs, which must never be folded
+    or encoded. `sentinels` says which text in the parts stands for which slot. Those of the `images`
+    that the HTML shows go with it (multipart/related).
     """
-    head = EmailMessage(policy=SMTP)
-    for name, value in headers:
-        head[name] = value
-    pieces = [head.as_bytes().removesuffix(b"\r\n"), *(line + b"\r\n" for line in lines)]
+    pieces = [_header(name, value) for name, value in headers]
+    pieces += [line + b"\r\n" for line in lines]
     rich = _text_part(b"html", html, sentinels)
     if shown := [image for image in images if image.url in html]:
         rich = _multipart(b"related", f"=rel{boundary}", [rich, *map(_image_part, shown)])
@@ -89,6 +92,40 @@ def encode(
         _multipart(b"alternative", boundary, [_text_part(b"plain", text, sentinels), rich]),
     ]
     return b"".join(pieces)
+
+
+def one_line(text: str) -> str:
+    """The words on one line, without what ends a line somewhere, and without half of a surrogate pair."""
+    whole = _CONTROL.sub(" ", text).encode("utf-8", "replace").decode()
+    return " ".join(whole.split())
+
+
+def _header(name: str, value: str | Address) -> bytes:
+    """A header for people. Its lines end before 78 characters where there is a blank to break at."""
+    if isinstance(value, Address):
+        # as one word that cannot be broken: what follows is the address, whatever the name says
+        words = phrase(value.display_name)
+        content = f"{words}\r\n <{value.addr_spec}>" if words else f"<{value.addr_spec}>"
+    else:
+        content = _words(name, one_line(value))
+    return f"{name}: {content}\r\n".encode("ascii")
+
+
+def phrase(text: str) -> str:
+    """A phrase (RFC 5322 3.2.5): quoted, or encoded where it is not ASCII or looks as if it were encoded."""
+    words = one_line(text)
+    if not words:
+        return ""
+    if words.isascii() and "=?" not in words and len(words) < _LONGEST_PHRASE:
+        return f'"{quote(words)}"'
+    return Header(words, "utf-8", header_name="Resent-From").encode(linesep="\r\n")
+
+
+def _words(name: str, words: str) -> str:
+    """Unstructured text (RFC 5322 3.2.5); what reads like an encoded word is encoded itself (RFC 2047 5)."""
+    if words.isascii() and "=?" not in words and len(name) + 2 + len(words) <= _LONGEST:
+        return words
+    return Header(words, "utf-8", header_name=name).encode(linesep="\r\n")
 
 
 def _multipart(subtype: bytes, boundary: str, parts: Sequence[bytes]) -> bytes:
@@ -155,10 +192,10 @@ def _split(piece: str | Slot, sentinel: str, slot: Slot) -> list[str | Slot]:
 
 def quoted_printable(text: str) -> bytes:
     """`text` as UTF-8 in quoted-printable: CRLF line ends, no line over 76 or beginning with a dot."""
-    if "\0" in text:
-        raise ValueError("NUL in a mail")
+    # NUL marks the slots, and half of a surrogate pair is no character
+    content = _LINE_END.sub("\n", text.replace("\0", "")).encode("utf-8", "replace")
     # b2a_qp breaks lines the way its input does, and by \n alone where it has no break
-    encoded = binascii.b2a_qp(_LINE_END.sub("\n", text).encode(), istext=True)
+    encoded = binascii.b2a_qp(content, istext=True)
     return b"\r\n".join(map(_without_dot, encoded.split(b"\n")))
 
 
@@ -213,6 +250,7 @@ class Prepared:
 
 def salutation(text: str) -> tuple[bytes, bytes]:
     """A salutation as it goes into the slots of the text and of the HTML part."""
+    text = one_line(text)
     return quoted_printable(text), quoted_printable(html_entities.escape(text))
 
 
