@@ -21,7 +21,7 @@ from email.header import Header
 from email.headerregistry import Address
 from email.utils import quote
 
-from mailer.render.dkim import relaxed_lines
+from mailer.render.dkim import relaxed_body, relaxed_lines
 
 #: longest line in quoted-printable, its end not counted (RFC 2045 6.7)
 _LONGEST = 76
@@ -226,7 +226,9 @@ class Prepared:
         # the body in the form that DKIM signs: each slot of it stands on lines of its own
         self._body = next(n for n, part in enumerate(self._parts) if b"\r\n\r\n" in part)
         begun = self._parts[self._body].partition(b"\r\n\r\n")[2]
-        self._relaxed = [relaxed_lines(part) for part in (begun, *self._parts[self._body + 1 :])]
+        *whole, last = begun, *self._parts[self._body + 1 :]
+        # empty lines at the end are none of it: a text part alone may have some
+        self._relaxed = [*map(relaxed_lines, whole), relaxed_body(last)]
 
     def fill(self, values: Mapping[Slot, bytes]) -> bytes:
         """The mail of one recipient. `values` are encoded already: see `salutation` and `header_value`."""
