@@ -13,6 +13,7 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -37,6 +38,7 @@ _SELECTOR = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?")
 _PIECE = 70
 #: RFC 8301 3.2: no verifier need take less
 _LEAST_BITS = 1024
+_USUAL_BITS = 2048
 _SHA256 = Prehashed(hashes.SHA256())
 _PKCS1 = PKCS1v15()
 
@@ -55,6 +57,11 @@ class Key:
     @property
     def algorithm(self) -> str:
         return "rsa-sha256" if isinstance(self.private, rsa.RSAPrivateKey) else "ed25519-sha256"
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether it signs with fewer bits than it should (RFC 8301 3.2)."""
+        return isinstance(self.private, rsa.RSAPrivateKey) and self.private.key_size < _USUAL_BITS
 
     def record(self) -> str:
         """The TXT record of its public half (RFC 6376 3.6.1, RFC 8463 4.2)."""
@@ -75,18 +82,30 @@ class Key:
 
 
 def read_key(selector: str, path: Path) -> Key:
-    """The key of a PEM file (PKCS #1 or #8, no password). Raises BadKey and OSError."""
+    """The key of a file: PEM (PKCS #1 or #8, no password), or the BASE64 of an Ed25519 key's 32 bytes.
+
+    Raises BadKey and OSError.
+    """
     if not _SELECTOR.fullmatch(selector) or ".." in selector:
         raise BadKey("a selector is letters, digits and hyphens")
-    try:
-        private = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    except (ValueError, TypeError) as problem:
-        raise BadKey("no private key in PEM without a password") from problem
+    private = _private(path.read_bytes())
     if not isinstance(private, rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey):
         raise BadKey("neither RSA nor Ed25519")
     if isinstance(private, rsa.RSAPrivateKey) and private.key_size < _LEAST_BITS:
-        raise BadKey(f"{private.key_size} bits; {_LEAST_BITS} is the least, 2048 is usual (RFC 8301)")
+        raise BadKey(
+            f"{private.key_size} bits; {_LEAST_BITS} is the least, {_USUAL_BITS} is usual (RFC 8301)"
+        )
     return Key(selector, private)
+
+
+def _private(content: bytes) -> object:
+    try:
+        if b"-----BEGIN" in content:
+            return serialization.load_pem_private_key(content, password=None)
+        return ed25519.Ed25519PrivateKey.from_private_bytes(base64.b64decode(content.strip(), validate=True))
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        # what went wrong exactly might quote the key
+        raise BadKey("no private key in PEM without a password") from None
 
 
 @dataclass(frozen=True, slots=True)
