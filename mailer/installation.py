@@ -4,6 +4,7 @@ The edge (cli, daemon, web) opens it once; everything below is handed the parts 
 """
 
 import base64
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import idna
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -141,19 +143,39 @@ def suppression_key(settings: Settings) -> bytes:
 def dkim_signer(settings: Settings) -> Signer | None:
     """What signs the mails that leave, if keys are set. Raises NotConfigured."""
     keys = []
-    for named in filter(None, map(str.strip, settings.dkim_keys.split(","))):
-        selector, colon, file = named.partition(":")
-        if not colon:
-            raise NotConfigured(f"INFOMAIL_DKIM_KEYS: expected SELECTOR:FILE, got {named!r}")
+    for selector, file in dkim_key_files(settings):
         try:
-            keys.append(read_key(selector, Path(file)))
+            keys.append(read_key(selector, file))
         except BadKey as problem:
             raise NotConfigured(f"INFOMAIL_DKIM_KEYS: {file}: {problem}") from None
         except OSError as error:
             raise NotConfigured(f"INFOMAIL_DKIM_KEYS: {file}: {error.strerror}") from None
-    if not keys:
-        return None
-    return Signer(settings.dkim_domain or settings.sender_address.rpartition("@")[2], keys)
+    return Signer(_dkim_domain(settings), keys) if keys else None
+
+
+def dkim_key_files(settings: Settings) -> list[tuple[str, Path]]:
+    """Selector and file of each DKIM key. Raises NotConfigured."""
+    found: dict[str, Path] = {}
+    for named in filter(None, map(str.strip, settings.dkim_keys.split(","))):
+        selector, _, file = named.partition(":")
+        if not file:
+            raise NotConfigured(f"INFOMAIL_DKIM_KEYS: expected SELECTOR:FILE, got {named!r}")
+        if selector in found:
+            raise NotConfigured(f"INFOMAIL_DKIM_KEYS: {selector}: each key needs a selector of its own")
+        found[selector] = Path(file)
+    return list(found.items())
+
+
+def _dkim_domain(settings: Settings) -> str:
+    """As the DNS has it: in lower case, in A-labels."""
+    said = settings.dkim_domain or settings.sender_address.rpartition("@")[2]
+    try:
+        domain = said if said.isascii() else idna.encode(said, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        domain = ""
+    if not re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", domain):
+        raise NotConfigured(f"INFOMAIL_DKIM_DOMAIN: expected a domain, got {said!r}")
+    return domain.lower()
 
 
 def open_pool(settings: Settings) -> Pool:

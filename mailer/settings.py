@@ -133,10 +133,3 @@ class Settings(BaseSettings):
         if not re.fullmatch(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]", value):
             raise ValueError("expected the name of a host")
         return value
-
-    @field_validator("dkim_domain")
-    @classmethod
-    def _is_domain(cls, value: str) -> str:
-        if value and not re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", value):
-            raise ValueError("expected a domain")
-        return value

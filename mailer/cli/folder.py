@@ -18,7 +18,7 @@ from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from pydantic import SecretStr
 
-from mailer.cli import Refused
+from mailer.cli import Refused, dkim
 from mailer.cli.surroundings import JSON, now, open_house, print_json, read_settings
 from mailer.cli.tables import print_table
 from mailer.installation import (
@@ -78,7 +78,7 @@ def check() -> None:
             ]
     if problems:
         raise Refused("\n          ".join(problems))
-    for note in _only_for_trying_out(settings):
+    for note in (*_only_for_trying_out(settings), *dkim.doubts(settings)):
         typer.echo(f"note: {note}", err=True)
     typer.echo("plan and settings are in order")
 
@@ -103,10 +103,6 @@ def _only_for_trying_out(settings: Settings) -> Iterator[str]:
     host = urlsplit(settings.public_url).hostname or ""
     if host == "localhost" or host.endswith(".localhost") or _is_loopback(host):
         yield f"{_PREFIX}PUBLIC_URL: {settings.public_url}: only this machine can follow the mailed links"
-    for named in filter(None, settings.dkim_keys.split(",")):
-        file = Path(named.partition(":")[2])
-        if file.stat().st_mode & 0o077:
-            yield f"{_PREFIX}DKIM_KEYS: {file}: others on this machine can read it: chmod 600"
     for name in ("sender_address", "operator_address", "sender_email", "return_path"):
         value = getattr(settings, name)
         if value.endswith("@localhost"):

@@ -9,7 +9,8 @@ from typing import Any
 from mailer.links import Links
 from mailer.receipts.returnpath import ReturnPath
 from mailer.render.brand import Brand
-from mailer.render.message import Image, one_line
+from mailer.render.headerlines import one_line
+from mailer.render.message import Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Letterhead:
     def people_headers(self, *, sender_name: str, reply_to: str) -> list[tuple[str, str | Address]]:
         """From and Reply-To of a mail to a list; "" leaves the word to the operator."""
         return [
-            ("From", Address(one_line(sender_name) or self.imprint.name, addr_spec=self.address)),
+            ("From", Address(one_line(sender_name) or one_line(self.imprint.name), addr_spec=self.address)),
             ("Reply-To", Address(addr_spec=reply_to or self.imprint.email or self.address)),
         ]
 

@@ -17,19 +17,14 @@ import html as html_entities
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from email.header import Header
 from email.headerregistry import Address
-from email.utils import quote
 
-from mailer.render.dkim import relaxed_lines
+from mailer.render.dkim import relaxed_body, relaxed_lines
+from mailer.render.headerlines import header_line, one_line
 
 #: longest line in quoted-printable, its end not counted (RFC 2045 6.7)
 _LONGEST = 76
-#: of a quoted one, which cannot be broken; a line has 998 (RFC 5322 2.1.1)
-_LONGEST_PHRASE = 900
 _LINE_END = re.compile(r"\r\n|\r|\n")
-#: what ends a line for one program or another, and what no mail holds
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Slot(enum.Enum):
@@ -82,7 +77,7 @@ def encode(
     or encoded. `sentinels` says which text in the parts stands for which slot. Those of the `images`
     that the HTML shows go with it (multipart/related).
     """
-    pieces = [_header(name, value) for name, value in headers]
+    pieces = [header_line(name, value) for name, value in headers]
     pieces += [line + b"\r\n" for line in lines]
     rich = _text_part(b"html", html, sentinels)
     if shown := [image for image in images if image.url in html]:
@@ -92,40 +87,6 @@ def encode(
         _multipart(b"alternative", boundary, [_text_part(b"plain", text, sentinels), rich]),
     ]
     return b"".join(pieces)
-
-
-def one_line(text: str) -> str:
-    """The words on one line, without what ends a line somewhere, and without half of a surrogate pair."""
-    whole = _CONTROL.sub(" ", text).encode("utf-8", "replace").decode()
-    return " ".join(whole.split())
-
-
-def _header(name: str, value: str | Address) -> bytes:
-    """A header for people. Its lines end before 78 characters where there is a blank to break at."""
-    if isinstance(value, Address):
-        # as one word that cannot be broken: what follows is the address, whatever the name says
-        words = phrase(value.display_name)
-        content = f"{words}\r\n <{value.addr_spec}>" if words else f"<{value.addr_spec}>"
-    else:
-        content = _words(name, one_line(value))
-    return f"{name}: {content}\r\n".encode("ascii")
-
-
-def phrase(text: str) -> str:
-    """A phrase (RFC 5322 3.2.5): quoted, or encoded where it is not ASCII or looks as if it were encoded."""
-    words = one_line(text)
-    if not words:
-        return ""
-    if words.isascii() and "=?" not in words and len(words) < _LONGEST_PHRASE:
-        return f'"{quote(words)}"'
-    return Header(words, "utf-8", header_name="Resent-From").encode(linesep="\r\n")
-
-
-def _words(name: str, words: str) -> str:
-    """Unstructured text (RFC 5322 3.2.5); what reads like an encoded word is encoded itself (RFC 2047 5)."""
-    if words.isascii() and "=?" not in words and len(name) + 2 + len(words) <= _LONGEST:
-        return words
-    return Header(words, "utf-8", header_name=name).encode(linesep="\r\n")
 
 
 def _multipart(subtype: bytes, boundary: str, parts: Sequence[bytes]) -> bytes:
@@ -226,7 +187,9 @@ class Prepared:
         # the body in the form that DKIM signs: each slot of it stands on lines of its own
         self._body = next(n for n, part in enumerate(self._parts) if b"\r\n\r\n" in part)
         begun = self._parts[self._body].partition(b"\r\n\r\n")[2]
-        self._relaxed = [relaxed_lines(part) for part in (begun, *self._parts[self._body + 1 :])]
+        *whole, last = begun, *self._parts[self._body + 1 :]
+        # empty lines at the end are none of it: a text part alone may have some
+        self._relaxed = [*map(relaxed_lines, whole), relaxed_body(last)]
 
     def fill(self, values: Mapping[Slot, bytes]) -> bytes:
         """The mail of one recipient. `values` are encoded already: see `salutation` and `header_value`."""

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailer.render.headerlines import one_line
 from mailer.render.message import (
     Image,
     Prepared,
     Slot,
     encode,
     header_value,
-    one_line,
     quoted_printable,
     salutation,
     text_only,

@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailer.render.message import Prepared, Slot, header_value, one_line, salutation, text_only
+from mailer.render.headerlines import one_line
+from mailer.render.message import Prepared, Slot, header_value, salutation, text_only
 from mailer.render.press import Press
 from mailer.render.sanitize import clean_html
 from mailer.render.stationery import stationery_of
