@@ -65,6 +65,7 @@ def make_worker(house: Installation) -> Worker:
         letterhead=house.letterhead,
         now=_now,
         zone=house.plan.timezone,
+        signer=house.signer,
     )
 
 

@@ -4,6 +4,7 @@ The edge (cli, daemon, web) opens it once; everything below is handed the parts 
 """
 
 import base64
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import idna
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -25,6 +27,7 @@ from mailer.privacy.retaining import Retention
 from mailer.receipts.returnpath import ReturnPath
 from mailer.render.brand import BadLogo, Brand, read_logo
 from mailer.render.colours import BadColour, palette
+from mailer.render.dkim import BadKey, Signer, read_key
 from mailer.render.letterhead import Imprint, Letterhead
 from mailer.schedule import Plan, PlanProblems, read_plan
 from mailer.settings import Settings
@@ -46,6 +49,8 @@ class Installation:
     signing: Keys
     suppression_key: bytes = field(repr=False)
     fetching: Policy
+    #: None where the relay signs, or nobody does
+    signer: Signer | None
 
 
 @contextmanager
@@ -55,8 +60,18 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
     signing = signing_keys(settings)
     suppression = suppression_key(settings)
     letterhead = _letterhead(settings)
+    signer = dkim_signer(settings)
     with open_database(settings) as database:
-        yield Installation(settings, database, plan, letterhead, signing, suppression, fetch_policy(settings))
+        yield Installation(
+            settings,
+            database,
+            plan,
+            letterhead,
+            signing,
+            suppression,
+            fetch_policy(settings),
+            signer,
+        )
 
 
 @contextmanager
@@ -125,6 +140,44 @@ def suppression_key(settings: Settings) -> bytes:
     return key
 
 
+def dkim_signer(settings: Settings) -> Signer | None:
+    """What signs the mails that leave, if keys are set. Raises NotConfigured."""
+    keys = []
+    for selector, file in dkim_key_files(settings):
+        try:
+            keys.append(read_key(selector, file))
+        except BadKey as problem:
+            raise NotConfigured(f"INFOMAIL_DKIM_KEYS: {file}: {problem}") from None
+        except OSError as error:
+            raise NotConfigured(f"INFOMAIL_DKIM_KEYS: {file}: {error.strerror}") from None
+    return Signer(_dkim_domain(settings), keys) if keys else None
+
+
+def dkim_key_files(settings: Settings) -> list[tuple[str, Path]]:
+    """Selector and file of each DKIM key. Raises NotConfigured."""
+    found: dict[str, Path] = {}
+    for named in filter(None, map(str.strip, settings.dkim_keys.split(","))):
+        selector, _, file = named.partition(":")
+        if not file:
+            raise NotConfigured(f"INFOMAIL_DKIM_KEYS: expected SELECTOR:FILE, got {named!r}")
+        if selector in found:
+            raise NotConfigured(f"INFOMAIL_DKIM_KEYS: {selector}: each key needs a selector of its own")
+        found[selector] = Path(file)
+    return list(found.items())
+
+
+def _dkim_domain(settings: Settings) -> str:
+    """As the DNS has it: in lower case, in A-labels."""
+    said = settings.dkim_domain or settings.sender_address.rpartition("@")[2]
+    try:
+        domain = said if said.isascii() else idna.encode(said, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        domain = ""
+    if not re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", domain):
+        raise NotConfigured(f"INFOMAIL_DKIM_DOMAIN: expected a domain, got {said!r}")
+    return domain.lower()
+
+
 def open_pool(settings: Settings) -> Pool:
     """Connections to the relays of the settings. Raises NotConfigured."""
     return Pool(relays(settings), tls=tls_context(settings), hello_name=settings.hello_name)
@@ -183,6 +236,7 @@ def operation(settings: Settings) -> Operation:
         engine="SQLite" if url.drivername == "sqlite" else "PostgreSQL",
         database_host=url.host or "",
         records_ip=settings.record_sign_up_ip,
+        signs_for=signer.domain if (signer := dkim_signer(settings)) else "",
     )
 
 

@@ -54,6 +54,10 @@ class Settings(BaseSettings):
         "&connections=4, or smtps://",
     )
     hello_name: str = Field("localhost", description="The name given in EHLO")
+    dkim_keys: str = Field(
+        "", description="Private keys that sign each mail: SELECTOR:FILE (PEM, RSA or Ed25519), with commas"
+    )
+    dkim_domain: str = Field("", description="Domain they sign for; empty: that of SENDER_ADDRESS")
     return_path: str = Field(
         "bounce+{token}@localhost",
         description="Where bounces go: bounce+{token}@HOST, {token}@HOST, or one fixed address",
@@ -69,6 +73,9 @@ class Settings(BaseSettings):
         None, description="PEM file of the authorities trusted beside the system's"
     )
 
+    rspamd_url: str = Field(
+        "", description="An rspamd that preflight asks how a mail looks: http://HOST:11333; empty: none"
+    )
     network: str = Field("Kommunen-Netzwerk", description="Name of the network, as the mails' head shows it")
     colour: str = Field(
         "#0b3d61", description="Colour of the mails, #rrggbb, dark enough for white words on it"
@@ -106,7 +113,7 @@ class Settings(BaseSettings):
         1095, ge=1, description="Days that proof of a withdrawn consent is kept, blocked, before it is erased"
     )
 
-    @field_validator("public_url", "http_proxy")
+    @field_validator("public_url", "http_proxy", "rspamd_url")
     @classmethod
     def _is_web_address(cls, value: str) -> str:
         if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):

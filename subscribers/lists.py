@@ -111,4 +111,6 @@ def _checked(described: Described) -> dict[str, str | int]:
                 said[name] = normalise(said[name])
             except BadAddress as problem:
                 raise BadList(f"--{name.replace('_', '-')}: {problem}") from None
+    if not said.get("reply_to", "").isascii():
+        raise BadList("--reply-to: not every server knows letters beyond ASCII before the @")
     return said

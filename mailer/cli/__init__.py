@@ -40,6 +40,7 @@ _COMMANDS = {
     "imports": ("imports", "app"),
     "audit": ("audit", "app"),
     "privacy": ("privacy", "app"),
+    "dkim": ("dkim", "app"),
 }
 
 

@@ -18,12 +18,13 @@ from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from pydantic import SecretStr
 
-from mailer.cli import Refused
+from mailer.cli import Refused, dkim
 from mailer.cli.surroundings import JSON, now, open_house, print_json, read_settings
 from mailer.cli.tables import print_table
 from mailer.installation import (
     NotConfigured,
     connect,
+    dkim_signer,
     load_plan,
     migrate,
     open_pool,
@@ -64,7 +65,7 @@ def check() -> None:
     """Say what is wrong in plan and settings of this folder, with line numbers."""
     settings = read_settings()
     problems = list(_misspelt(Path(".env")))
-    for part in (load_plan, signing_keys, suppression_key, open_pool):
+    for part in (load_plan, signing_keys, suppression_key, open_pool, dkim_signer):
         try:
             part(settings)
         except NotConfigured as problem:
@@ -77,7 +78,7 @@ def check() -> None:
             ]
     if problems:
         raise Refused("\n          ".join(problems))
-    for note in _only_for_trying_out(settings):
+    for note in (*_only_for_trying_out(settings), *dkim.doubts(settings)):
         typer.echo(f"note: {note}", err=True)
     typer.echo("plan and settings are in order")
 

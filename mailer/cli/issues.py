@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from mailer.cli import Refused, releasing
 from mailer.cli.origins import provenance_, verify_
+from mailer.cli.preflight import preflight_
 from mailer.cli.releasing import ISSUE, found, instant, what_waits
 from mailer.cli.surroundings import (
     AS,
@@ -41,6 +42,7 @@ from subscribers.model import Role
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Numbers of the newsletters.")
 app.command("verify")(verify_)
+app.command("preflight")(preflight_)
 app.command("provenance")(provenance_)
 
 
@@ -200,6 +202,7 @@ async def _send_trial(
             language=language,
             letterhead=house.letterhead,
             signing=house.signing,
+            signer=house.signer,
             now=now(),
         )
     finally:

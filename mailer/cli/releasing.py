@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from mailer import clock
 from mailer.cli import Refused
+from mailer.cli.preflight import refuse_blocked
 from mailer.cli.surroundings import AS, actor, now, open_database, open_house
 from mailer.database import Database
 from mailer.installation import Installation
@@ -51,6 +52,9 @@ def approve(
     if bool(reason) != emergency:
         raise Refused("--emergency and --reason belong together")
     with open_house() as house:
+        with house.database.read() as session:
+            found(session, issue_id)
+        refuse_blocked(house, issue_id)
         issue = (
             _approve_alone(house, issue_id, reason, who)
             if emergency

@@ -15,7 +15,7 @@ from mailer.issues.release import act_on, is_approved
 from mailer.issues.workflow import Act, IllegalMove, next_state
 from mailer.outbox.freeze import EditionMissing, freeze
 from mailer.outbox.readers import readers_of
-from mailer.render.editions import chooser_of, render_editions
+from mailer.render.editions import NotSendable, chooser_of, render_editions
 from mailer.render.mjml import BadMjml, NotSelfContained
 from mailer.render.preflight import imprint_gaps
 from mailer.render.stationery import stationery_of
@@ -84,6 +84,8 @@ def start(house: Installation, issue_id: int, *, actor: str, now: datetime) -> i
             _render(house, issue_id, now)
         except (TemplateError, BadMjml, NotSelfContained) as problem:
             raise NotReady(f"its template: {problem}") from problem
+        except NotSendable as problem:
+            raise NotReady(f"preflight: {problem}") from problem
         try:
             return _freeze(house, issue_id, actor, now)
         except EditionMissing:

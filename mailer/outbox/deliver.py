@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -26,6 +27,7 @@ from mailer.outbox.claim import Claimed, claim, next_due, release
 from mailer.outbox.journal import Accepted, Journal
 from mailer.outbox.retry import RetryPolicy
 from mailer.outbox.settle import Tried, finish_issues, settle
+from mailer.render.dkim import Signer
 from mailer.render.letterhead import Letterhead
 from mailer.render.message import Prepared, Slot, header_value, salutation, text_only
 from mailer.render.model import Edition
@@ -62,28 +64,35 @@ def recover(database: Database, spool: Path, *, retry: RetryPolicy, now: datetim
     return recovered
 
 
+class _Stamp(NamedTuple):
+    """When a batch was claimed: what its mails say as Date, and as the time of their signatures."""
+
+    date: bytes
+    seconds: int
+
+
 class _InHand:
     """Deliveries that were claimed and wait for a connection: the supply of the pool."""
 
-    def __init__(self, envelope_of: Callable[[Claimed, bytes], Envelope | None]) -> None:
+    def __init__(self, envelope_of: Callable[[Claimed, _Stamp], Envelope | None]) -> None:
         self._envelope_of = envelope_of
-        self._waiting: deque[tuple[Claimed, bytes, float]] = deque()
+        self._waiting: deque[tuple[Claimed, _Stamp, float]] = deque()
         self.is_over = False
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def add(self, batch: Sequence[Claimed], now: datetime) -> None:
-        date = format_datetime(now).encode()
+        stamp = _Stamp(format_datetime(now).encode(), int(now.timestamp()))
         # by the monotonic clock: nobody may step it, and the lease must not end under way
         deadline = time.monotonic() + _SEND_WITHIN
-        self._waiting.extend((delivery, date, deadline) for delivery in batch)
+        self._waiting.extend((delivery, stamp, deadline) for delivery in batch)
 
     def next_envelope(self) -> Envelope | None:
         """What had no time left is passed over, and given back when all else is done."""
         while self._waiting:
-            delivery, date, deadline = self._waiting.popleft()
-            if time.monotonic() <= deadline and (envelope := self._envelope_of(delivery, date)) is not None:
+            delivery, stamp, deadline = self._waiting.popleft()
+            if time.monotonic() <= deadline and (envelope := self._envelope_of(delivery, stamp)) is not None:
                 return envelope
         return None
 
@@ -102,6 +111,8 @@ class Worker:
     #: whose midnight ends a pause
     zone: ZoneInfo
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    #: None where the relay signs, or nobody does
+    signer: Signer | None = None
     _journal: Journal = field(init=False)
     _results: list[Tried] = field(init=False, default_factory=list)
     _something: asyncio.Event = field(init=False, default_factory=asyncio.Event)
@@ -235,7 +246,7 @@ class Worker:
         with self.database.write() as session:
             settle(session, worker=self.name, tries=tries, retry=self.retry, now=self.now())
 
-    def _envelope(self, delivery: Claimed, date: bytes) -> Envelope | None:
+    def _envelope(self, delivery: Claimed, stamp: _Stamp) -> Envelope | None:
         if delivery.key_id not in self.keys.by_id:
             self._results.append(self._unsignable(delivery))
             return None
@@ -244,7 +255,7 @@ class Worker:
             key=delivery,
             sender=self.letterhead.return_path.address(bounce),
             recipient=delivery.address,
-            message=partial(self._fill, delivery, date),
+            message=partial(self._fill, delivery, stamp),
             envelope_id=bounce,
             # bulk is made of prepared parts
             canonical=delivery.message is None and delivery.address.isascii(),
@@ -254,23 +265,26 @@ class Worker:
         reply = f"signing key {delivery.key_id} is missing from INFOMAIL_SECRET_KEYS"
         return Tried(delivery.id, delivery.attempt, self.now(), "failed", "", 0, reply, "message")
 
-    def _fill(self, delivery: Claimed, date: bytes) -> bytes:
-        if delivery.message is not None:
-            return delivery.message
+    def _fill(self, delivery: Claimed, stamp: _Stamp) -> bytes:
+        if (notice := delivery.message) is not None:
+            return self.signer.sign(notice, at=stamp.seconds) if self.signer else notice
         assert delivery.edition_id is not None
         as_text, as_html = _salutation(
             delivery.language, delivery.form, delivery.title, delivery.given, delivery.family
         )
-        return self._edition(delivery.edition_id, delivery.text_only).fill(
-            {
-                Slot.TO: header_value(delivery.address),
-                Slot.DATE: date,
-                Slot.MESSAGE_ID: self._sign(Purpose.MESSAGE_ID, delivery).encode(),
-                Slot.UNSUBSCRIBE: self._sign(Purpose.UNSUBSCRIBE, delivery).encode(),
-                Slot.SALUTATION_TEXT: as_text,
-                Slot.SALUTATION_HTML: as_html,
-            }
-        )
+        values = {
+            Slot.TO: header_value(delivery.address),
+            Slot.DATE: stamp.date,
+            Slot.MESSAGE_ID: self._sign(Purpose.MESSAGE_ID, delivery).encode(),
+            Slot.UNSUBSCRIBE: self._sign(Purpose.UNSUBSCRIBE, delivery).encode(),
+            Slot.SALUTATION_TEXT: as_text,
+            Slot.SALUTATION_HTML: as_html,
+        }
+        prepared = self._edition(delivery.edition_id, delivery.text_only)
+        message = prepared.fill(values)
+        if self.signer is None:
+            return message
+        return self.signer.sign(message, at=stamp.seconds, relaxed=prepared.relaxed(values))
 
     def _sign(self, purpose: Purpose, delivery: Claimed) -> str:
         return sign(self.keys, purpose, delivery.context, delivery.subscriber, key_id=delivery.key_id)

@@ -5,6 +5,7 @@ from datetime import datetime
 from email.utils import format_datetime, make_msgid
 from functools import partial
 
+from mailer.render.dkim import Signer
 from mailer.render.letterhead import Letterhead
 from mailer.render.message import Prepared, Slot, header_value, salutation
 from mailer.smtp import Envelope, Pool, Result
@@ -24,6 +25,7 @@ async def send_trial(
     language: str,
     letterhead: Letterhead,
     signing: Keys,
+    signer: Signer | None,
     now: datetime,
 ) -> list[Result]:
     """Send an encoded mail with slots to these normalised addresses; a result for each."""
@@ -33,7 +35,7 @@ async def send_trial(
 
     def fill(recipient: str) -> bytes:
         message_id = make_msgid(domain=letterhead.message_id_domain)
-        return prepared.fill(
+        message = prepared.fill(
             {
                 Slot.TO: header_value(recipient),
                 Slot.DATE: format_datetime(now).encode(),
@@ -43,6 +45,7 @@ async def send_trial(
                 Slot.SALUTATION_HTML: as_html,
             }
         )
+        return signer.sign(message, at=int(now.timestamp())) if signer else message
 
     results: list[Result] = []
     envelopes = [

@@ -43,6 +43,8 @@ class Operation:
     engine: str
     database_host: str
     records_ip: bool
+    #: the domain that mails are signed for (DKIM), or ""
+    signs_for: str
 
 
 def record_of_activities(session: Session, around: Circumstances, runs: Operation, now: datetime) -> str:

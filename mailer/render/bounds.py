@@ -7,7 +7,7 @@ step to write or to compare and never ends. So values that a template makes hold
 import math
 import time
 from collections.abc import Sized
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from jinja2 import nodes
 from jinja2.exceptions import SecurityError, TemplateSyntaxError
@@ -61,25 +61,40 @@ class Budget:
         self.charge(len(value) if isinstance(value, Sized) else 1)
         return value
 
+    def compared(self, value: T) -> T:
+        """The value, paid for by the time it takes to look through it."""
+        self.count(1 + len(value) // 1000 if isinstance(value, str) else 1)
+        return value
 
-#: passes of loops and calls in one rendering
+
+#: passes of loops, calls, filters and comparisons in one rendering
 STEPS = 50_000
 #: characters one rendering makes; mails beyond a tenth of that are cut by Gmail
 CHARACTERS = 1_000_000
-#: twice over, since what took long is tried once more, and the two together stay below a second
-SECONDS = 0.45
+#: twice over, since what took long is tried once more, and with compiling that stays below a second
+SECONDS = 0.3
 #: characters of one template as it is written
 SOURCE = 100_000
+#: parts of one template: what compiling it takes goes by them
+PARTS = 5_000
 
 # Names that no template can write, since they hold a blank.
-COUNTED, CONCATENATED, CHARGED, SINGLE = "rows counted", "texts joined", "length charged", "a single value"
+COUNTED, CONCATENATED, CHARGED = "rows counted", "texts joined", "length charged"
+COMPARED, SINGLE = "length looked through", "a single value"
 
 
 class Bounds(NodeTransformer):
-    """Puts filters round the rows of each loop, each `~` and slice, and what literals hold."""
+    """Puts filters round the rows of each loop, each `~`, slice and comparison, and what literals hold."""
 
     def __init__(self, name: str | None) -> None:
         self.name = name
+        self.parts = 0
+
+    def visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> Any:
+        self.parts += 1
+        if self.parts > PARTS:
+            raise TooMuch(f"a template has at most {PARTS} names, texts and signs")
+        return super().visit(node, *args, **kwargs)
 
     def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802  Jinja's name
         if node.recursive:
@@ -97,6 +112,13 @@ class Bounds(NodeTransformer):
         self.generic_visit(node)
         if isinstance(node.arg, nodes.Slice):
             node.node = _filtered(node.node, CHARGED, [])
+        return node
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Compare:  # noqa: N802  Jinja's name
+        self.generic_visit(node)
+        node.expr = _filtered(node.expr, COMPARED, [])
+        for operand in node.ops:
+            operand.expr = _filtered(operand.expr, COMPARED, [])
         return node
 
     def visit_List(self, node: nodes.List) -> nodes.List:  # noqa: N802  Jinja's name

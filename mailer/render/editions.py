@@ -1,6 +1,6 @@
 """From an issue to its encoded editions: each distinct one is rendered and encoded once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -8,15 +8,24 @@ from sqlalchemy.orm import Session
 
 from mailer.database import Database
 from mailer.issues.model import Issue, entries_of, pictures_of
-from mailer.render.choose import Chooser, Setting
+from mailer.render.choose import Chooser, Numbered, Setting
 from mailer.render.letterhead import Letterhead
 from mailer.render.model import Edition, Stationery
+from mailer.render.preflight import Finding, Page, Shown, blockers
 from mailer.render.press import Press
 from mailer.render.stationery import keep, stationery_of
 from subscribers.audience import AudienceKey
 from subscribers.base import insert_into
 from subscribers.model import Import, MailingList, Municipality
 from subscribers.tokens import Keys, Purpose, sign
+
+
+class NotSendable(Exception):
+    """Preflight found what must not go out; says what."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__(" ".join(finding.said("en") for finding in findings))
+        self.findings = findings
 
 
 def render_editions(
@@ -31,7 +40,7 @@ def render_editions(
     """Render and store what these parts of the audience need and nobody had yet; how many it was.
 
     `keys` are those of subscribers.audience. A person whose key is not among them finds no
-    edition at the freeze.
+    edition at the freeze. Raises NotSendable.
     """
     stationery = stationery_of(letterhead)
     with database.read() as session:
@@ -50,6 +59,11 @@ def render_editions(
         key = wanted[digest]
         setting = with_page(chooser.setting(key), issue, digest, signing)
         rendered = press.edition(chooser.visible(key), setting, digest)
+        found = blockers(
+            Page(rendered.html), subject=rendered.subject, text=rendered.text, message=rendered.message
+        )
+        if blocking := list(found):
+            raise NotSendable(blocking)
         with database.write() as session:
             # a second clock may have rendered the same one meanwhile: the first stays
             session.execute(
@@ -81,6 +95,20 @@ def chooser_of(session: Session, issue: Issue, stationery: Stationery) -> Choose
         names={row.ags: row.name for row in session.execute(select(Municipality.ags, Municipality.name))},
         stationery=stationery.digest,
     )
+
+
+def shown_of(issue: Issue, entries: Iterable[Numbered], letterhead: Letterhead) -> list[Shown]:
+    """What preflight has to know of the entries of an edition."""
+    return [
+        Shown(
+            title=entry.title,
+            url=entry.url,
+            short_url=letterhead.links.entry(issue.handle, number),
+            ends=entry.ends or entry.starts,
+            deadline=entry.deadline,
+        )
+        for number, entry in entries
+    ]
 
 
 def with_page(setting: Setting, issue: Issue, digest: str, signing: Keys) -> Setting:

@@ -9,6 +9,7 @@ from typing import Any
 from mailer.links import Links
 from mailer.receipts.returnpath import ReturnPath
 from mailer.render.brand import Brand
+from mailer.render.headerlines import one_line
 from mailer.render.message import Image
 
 
@@ -67,11 +68,11 @@ class Letterhead:
         """What `look` may show."""
         return self.brand.image(self.message_id_domain)
 
-    def people_headers(self, *, sender_name: str, reply_to: str) -> list[tuple[str, str]]:
+    def people_headers(self, *, sender_name: str, reply_to: str) -> list[tuple[str, str | Address]]:
         """From and Reply-To of a mail to a list; "" leaves the word to the operator."""
         return [
-            ("From", str(Address(sender_name or self.imprint.name, addr_spec=self.address))),
-            ("Reply-To", reply_to or self.imprint.email or self.address),
+            ("From", Address(one_line(sender_name) or one_line(self.imprint.name), addr_spec=self.address)),
+            ("Reply-To", Address(addr_spec=reply_to or self.imprint.email or self.address)),
         ]
 
     def record(self) -> dict[str, Any]:

@@ -17,8 +17,10 @@ import html as html_entities
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from email.message import EmailMessage
-from email.policy import SMTP
+from email.headerregistry import Address
+
+from mailer.render.dkim import relaxed_body, relaxed_lines
+from mailer.render.headerlines import header_line, one_line
 
 #: longest line in quoted-printable, its end not counted (RFC 2045 6.7)
 _LONGEST = 76
@@ -61,7 +63,7 @@ class Image:
 
 def encode(
     *,
-    headers: Sequence[tuple[str, str]],
+    headers: Sequence[tuple[str, str | Address]],
     lines: Sequence[bytes],
     text: str,
     html: str,
@@ -71,15 +73,13 @@ def encode(
 ) -> bytes:
     """The whole mail, a multipart/alternative of text and HTML, with `Slot` marks in it.
 
-    `headers` are words for people, encoded here (RFC 2047) and refused with ValueError if they hold
-    a line break. `lines` are complete header lines in ASCII, perhaps with marks in them: addresses
-    and URLs, which must never be folded or encoded. `sentinels` says which text in the parts
-    stands for which slot. Those of the `images` that the HTML shows go with it (multipart/related).
+    `headers` are words for people, made one line and encoded here (RFC 2047). `lines` are complete
+    header lines in ASCII, perhaps with marks in them: addresses and URLs, which must never be folded
+    or encoded. `sentinels` says which text in the parts stands for which slot. Those of the `images`
+    that the HTML shows go with it (multipart/related).
     """
-    head = EmailMessage(policy=SMTP)
-    for name, value in headers:
-        head[name] = value
-    pieces = [head.as_bytes().removesuffix(b"\r\n"), *(line + b"\r\n" for line in lines)]
+    pieces = [header_line(name, value) for name, value in headers]
+    pieces += [line + b"\r\n" for line in lines]
     rich = _text_part(b"html", html, sentinels)
     if shown := [image for image in images if image.url in html]:
         rich = _multipart(b"related", f"=rel{boundary}", [rich, *map(_image_part, shown)])
@@ -154,10 +154,10 @@ def _split(piece: str | Slot, sentinel: str, slot: Slot) -> list[str | Slot]:
 
 def quoted_printable(text: str) -> bytes:
     """`text` as UTF-8 in quoted-printable: CRLF line ends, no line over 76 or beginning with a dot."""
-    if "\0" in text:
-        raise ValueError("NUL in a mail")
+    # NUL marks the slots, and half of a surrogate pair is no character
+    content = _LINE_END.sub("\n", text.replace("\0", "")).encode("utf-8", "replace")
     # b2a_qp breaks lines the way its input does, and by \n alone where it has no break
-    encoded = binascii.b2a_qp(_LINE_END.sub("\n", text).encode(), istext=True)
+    encoded = binascii.b2a_qp(content, istext=True)
     return b"\r\n".join(map(_without_dot, encoded.split(b"\n")))
 
 
@@ -172,7 +172,7 @@ def _without_dot(line: bytes) -> bytes:
 class Prepared:
     """An encoded mail, cut at its slots and ready to be filled."""
 
-    __slots__ = ("_parts", "_places", "is_canonical")
+    __slots__ = ("_body", "_parts", "_places", "_relaxed", "is_canonical")
 
     def __init__(self, encoded: bytes) -> None:
         marks = {slot.value: slot for slot in Slot}
@@ -188,6 +188,12 @@ class Prepared:
         #: every mail made of it is ASCII with CRLF line ends and no line beginning with a dot, since
         #: `encode` makes such parts and what fills the slots holds neither
         self.is_canonical = encoded.isascii()
+        # the body in the form that DKIM signs: each slot of it stands on lines of its own
+        self._body = next(n for n, part in enumerate(self._parts) if b"\r\n\r\n" in part)
+        begun = self._parts[self._body].partition(b"\r\n\r\n")[2]
+        *whole, last = begun, *self._parts[self._body + 1 :]
+        # empty lines at the end are none of it: a text part alone may have some
+        self._relaxed = [*map(relaxed_lines, whole), relaxed_body(last)]
 
     def fill(self, values: Mapping[Slot, bytes]) -> bytes:
         """The mail of one recipient. `values` are encoded already: see `salutation` and `header_value`."""
@@ -198,9 +204,24 @@ class Prepared:
                 parts[place] = value
         return b"".join(parts)
 
+    def relaxed(self, values: Mapping[Slot, bytes]) -> bytes:
+        """The body that `fill` makes with these values, in its relaxed form (RFC 6376 3.4.4).
+
+        Costs little of what it would to look through the whole body for blanks again.
+        """
+        parts = self._relaxed.copy()
+        for slot, places in self._places:
+            if places[-1] > self._body:
+                in_lines = relaxed_lines(values[slot])
+                for place in places:
+                    if place > self._body:
+                        parts[place - self._body] = in_lines
+        return b"".join(parts)
+
 
 def salutation(text: str) -> tuple[bytes, bytes]:
     """A salutation as it goes into the slots of the text and of the HTML part."""
+    text = one_line(text)
     return quoted_printable(text), quoted_printable(html_entities.escape(text))
 
 

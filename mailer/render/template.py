@@ -7,7 +7,7 @@ filters and methods only those are here that a mail has use for.
 
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
 from gettext import NullTranslations
@@ -22,12 +22,14 @@ from jinja2.ext import InternationalizationExtension
 from jinja2.filters import do_default
 from jinja2.runtime import Context, Undefined, markup_join
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.tests import TESTS
 from jinja2.utils import Namespace
 from markupsafe import Markup, escape
 
 from mailer.render.bounds import (
     CHARACTERS,
     CHARGED,
+    COMPARED,
     CONCATENATED,
     COUNTED,
     SINGLE,
@@ -91,6 +93,11 @@ _ON_ROWS = {"items", "keys", "values", "get"}
 _ON_DATES = {"year", "month", "day", "hour", "minute", "date", "time", "weekday", "isoformat"}
 #: values that turn into text of a length known beforehand
 _PLAIN = (str, int, float, date, type(None), Undefined)
+#: of Jinja's tests those that cost the same whatever is tested
+_TESTS = (
+    "defined", "undefined", "none", "true", "false", "boolean", "even", "odd", "divisibleby", "number",
+    "string", "mapping", "sequence",
+)  # fmt: skip
 
 
 class _Rendering(Template):
@@ -132,10 +139,17 @@ class Environment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"+", "*", "**", "%", "-", "/", "//"})
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(finalize=self._weighed, **options)
+        @pass_context
+        def finalize(_: Context, value: Any) -> Any:
+            return self._weighed(value)
+
+        # Nothing is worked out while a template is compiled: no budget runs then, and Jinja tries each
+        # part of an expression again for each part around it. `finalize` asks for the context for that only.
+        super().__init__(finalize=finalize, optimized=False, **options)
         self.budget = Budget()
         self.globals = {"range": self._range, "namespace": Namespace}
-        self.filters = {
+        self.tests = {name: TESTS[name] for name in _TESTS}
+        written: dict[str, Callable[..., Any]] = {
             "default": do_default,
             "d": do_default,
             "escape": self._of_text(escape),
@@ -154,9 +168,12 @@ class Environment(ImmutableSandboxedEnvironment):
             "count": len,
             "first": lambda rows: next(iter(rows)),
             "join": self._join,
+        }
+        self.filters = {name: self._one_step(work) for name, work in written.items()} | {
             COUNTED: self._counted,
             CONCATENATED: self._concatenated,
             CHARGED: self.budget.charged,
+            COMPARED: self.budget.compared,
             SINGLE: _single,
         }
 
@@ -207,12 +224,12 @@ class Environment(ImmutableSandboxedEnvironment):
         made = super().call(__context, __obj, *args, **kwargs)
         return __self.budget.charged(made) if isinstance(made, str) else made
 
-    def get_template(self, *args: Any, **kwargs: Any) -> Template:
-        """Every include counts, and more."""
+    def _load_template(self, *args: Any, **kwargs: Any) -> Template:
+        """Every include counts, and more, whichever way it is written."""
         self.budget.count(_INCLUDE)
         try:
-            return super().get_template(*args, **kwargs)
-        except (RecursionError, SyntaxError) as problem:
+            return super()._load_template(*args, **kwargs)
+        except (RecursionError, SyntaxError, MemoryError) as problem:  # the last is Python's for "too deep"
             raise TooMuch("the template is nested too deeply") from problem
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
@@ -241,12 +258,21 @@ class Environment(ImmutableSandboxedEnvironment):
             raise TooMuch(f"a range in a template has at most {_LONGEST_RANGE} numbers")
         return numbers
 
-    def _counted(self, rows: Iterable[Any], weight: int) -> list[Any]:
+    def _counted(self, rows: Iterable[Any], weight: int) -> Iterator[Any]:
         """The rows of a loop, each paid for beforehand with what the loop writes by itself."""
         found = list(islice(rows, STEPS + 1))
         self.budget.count(len(found))
         self.budget.charge(weight * len(found))
-        return found
+        for row in found:
+            self.budget.count(0)  # what is done with a row may take long without any step
+            yield row
+
+    def _one_step(self, work: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self.budget.count(1)
+            return work(*args, **kwargs)
+
+        return counted
 
     def _join(self, rows: Iterable[Any], between: str = "") -> str:
         between = self._as_text(between)

@@ -103,7 +103,7 @@ def test_a_holiday_moves_the_sending_and_never_the_slot(house: Installation, tmp
     plan.write_text('no_send_days = { country = "DE", region = "NW" }\n' + PLAN, encoding="utf-8")
     moved = Installation(
         house.settings, house.database, load_plan(house.settings), house.letterhead, house.signing,
-        house.suppression_key, house.fetching,
+        house.suppression_key, house.fetching, house.signer,
     )  # fmt: skip
     bring_items(moved, 1)
     easter_monday = datetime(2027, 3, 29, 5, 30, tzinfo=UTC)

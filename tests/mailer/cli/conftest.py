@@ -43,6 +43,14 @@ def folder(ready_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture
+def imprint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a release needs (§ 5 DDG)."""
+    for name in ("NAME", "STREET", "CITY", "RESPONSIBLE"):
+        monkeypatch.setenv(f"INFOMAIL_SENDER_{name}", "Muster")
+    monkeypatch.setenv("INFOMAIL_SENDER_EMAIL", "amt@example.org")
+
+
+@pytest.fixture
 def infomail(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Infomail:
     """Run a command in `folder`: its exit code, stdout and stderr."""
 

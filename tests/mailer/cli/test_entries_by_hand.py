@@ -11,7 +11,7 @@ from mailer.database import Database
 from mailer.feeds.model import Item
 from tests.mailer.cli.conftest import Infomail
 
-pytestmark = pytest.mark.usefixtures("items")
+pytestmark = pytest.mark.usefixtures("items", "imprint")
 
 
 @pytest.fixture

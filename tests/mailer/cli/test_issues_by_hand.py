@@ -12,6 +12,8 @@ from tests.mailer.cli.conftest import Infomail
 
 NOW = datetime.now(UTC)
 
+pytestmark = pytest.mark.usefixtures("imprint")
+
 
 @pytest.mark.usefixtures("items")
 @pytest.mark.parametrize(

@@ -59,9 +59,9 @@ def test_what_states_no_deadline_for_certain_has_none(text: str) -> None:
     "piece", ["bis spätestens ", "Anmeldung ", "Anmeldung x x x ", "frist: am ", "<", "frist 1. ", "1.1.", "frist vom 1. "]
 )  # fmt: skip
 def test_a_hostile_text_costs_nothing(piece: str) -> None:
-    started = time.monotonic()
+    started = time.thread_time()
     deadline_of("", piece * 100_000)
-    assert time.monotonic() - started < 0.5
+    assert time.thread_time() - started < 0.5
 
 
 def test_an_element_made_for_it_is_read_in_any_namespace() -> None:

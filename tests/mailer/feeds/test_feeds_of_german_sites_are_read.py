@@ -348,11 +348,11 @@ def test_a_link_that_is_no_web_address_is_dropped(link: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_feed_or_a_bomb_is_refused_at_once(body: bytes, reason: str) -> None:
-    started = time.monotonic()
+    started = time.thread_time()
     with pytest.raises(NotAFeed) as caught:
         parse(body)
     assert caught.value.reason == reason
-    assert time.monotonic() - started < 2
+    assert time.thread_time() - started < 2
 
 
 @pytest.mark.parametrize(
@@ -378,9 +378,9 @@ def test_a_document_that_declares_a_type_of_its_own_is_refused(declaration: str)
 
 
 def test_a_people_search_that_feedparser_makes_quadratic_costs_nothing() -> None:
-    started = time.monotonic()
+    started = time.thread_time()
     assert len(parse(rss(item(title="A", author="a" * 1_000_000))).items) == 1
-    assert time.monotonic() - started < 1
+    assert time.thread_time() - started < 1
 
 
 def test_a_feed_of_the_usual_size_is_cheap() -> None:

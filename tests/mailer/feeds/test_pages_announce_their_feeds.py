@@ -70,9 +70,9 @@ def test_a_log_in_page_is_told_by_its_password_field() -> None:
     "piece", ["<!--", "<script ", "<a ", "<a href='", "<a b=c>", "<a href=/feed>", "<link " + "b=" * 200]
 )
 def test_a_hostile_page_costs_little(piece: str) -> None:
-    started = time.monotonic()
+    started = time.thread_time()
     assert len(announced(piece * (1_000_000 // len(piece)), AT)) <= MOST
-    assert time.monotonic() - started < 1
+    assert time.thread_time() - started < 1
 
 
 @given(st.lists(st.sampled_from(["<a href=", "<link rel=alternate type=", "application/rss+xml", "'", '"', ">", " ", "//[", "\0", "ä", "<base href=", "</a>", "<!--", "/x.rss"]) | st.text(max_size=4), max_size=30))  # fmt: skip

@@ -245,4 +245,25 @@ BOMBS = [
     "{% if 1 %}" * 300 + "{% endif %}" * 300,
     "{% for a in [1] %}" * 30 + "{% endfor %}" * 30,
     "x" * 200_000,
+    # many times nothing for which a step is counted
+    "{% for a in range(1000) %}" + "{% if day|longdate %}{% endif %}" * 800 + "{% endfor %}",
+    "{% for a in range(1000) %}" + "{% set b = day|longdate == day|when or 0 %}" * 300 + "{% endfor %}",
+    _LONG
+    + "{% set b = n.x[:30000] ~ 'y' %}{% for a in range(1000) %}"
+    + "{% if b in n.x %}{% endif %}" * 500
+    + "{% endfor %}",
+    # what is worked out while a template is compiled, before any budget runs
+    "{{ [" + "1," * 1_000 + "]|join('" + "x" * 50_000 + "') }}",
+    "{{ a" + "|e" * 200 + " }}",
+    ("{{ ''" + "|e" * 100 + " }}") * 60,
+    # what takes long to compile
+    "{{ {" + "1:1," * 6_000 + "}|length }}",
+    "{{ a" + "==a" * 6_000 + " }}",
+    "{% if a %}" + "{% elif a %}" * 3_000 + "{% endif %}",
+    "{{ a" + ".b" * 9_000 + " }}",
+    "{{text}}" * 6_000,
+    # including itself in other words
+    "{% include ['a.txt'] %}",
+    "{% for i in range(1000) %}{% include ['b.txt', 'a.txt'] ignore missing %}{% endfor %}",
+    "{% import 'a.txt' as x with context %}",
 ]

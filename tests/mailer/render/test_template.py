@@ -54,6 +54,16 @@ def test_no_template_runs_forever(tmp_path: Path, source: str) -> None:
     assert time.thread_time() - began < 1
 
 
+def test_templates_that_include_each_other_twice_and_twice_again_are_stopped(tmp_path: Path) -> None:
+    for at in range(40):
+        (tmp_path / f"{at}.txt").write_text(f"{{% include ['{at + 1}.txt'] %}}" * 2)
+    (tmp_path / "40.txt").write_text("")
+    began = time.thread_time()
+    with pytest.raises(TooMuch):
+        environment([tmp_path], "de", zone=BERLIN).get_template("0.txt").render()
+    assert time.thread_time() - began < 1
+
+
 def test_a_pause_of_the_machine_makes_no_template_guilty(tmp_path: Path) -> None:
     pauses = iter([SECONDS + 0.01])
 

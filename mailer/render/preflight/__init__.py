@@ -1,0 +1,39 @@
+"""What is looked at before an issue is released, edition by edition. Pure: mailer.gate asks the network.
+
+finding      what was found: how grave, in words, and where
+page         the HTML of a mail, read once
+accessible   WCAG 2.2 as far as a machine can tell, contrast in light and dark
+sendable     what must hold, and what readers and their programs stumble over
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from mailer.render.preflight.accessible import accessible
+from mailer.render.preflight.finding import Finding, Severity, Shown
+from mailer.render.preflight.page import Page
+from mailer.render.preflight.sendable import blockers, imprint_gaps, sendable
+
+__all__ = ["Finding", "Page", "Severity", "Shown", "blockers", "imprint_gaps", "inspect"]
+
+
+def inspect(
+    *,
+    subject: str,
+    html: str,
+    text: str,
+    message: bytes,
+    shown: Sequence[Shown],
+    send_at: datetime,
+    ours: str,
+) -> Iterator[Finding]:
+    """All findings of one edition, as the press made it (mailer.render.press.Rendered).
+
+    `message` is encoded and has slots, `html` and `text` are without anybody's; `shown` are its entries.
+    Addresses that begin with `ours` are those of the pages, which `infomail check` looks at.
+    """
+    page = Page(html)
+    yield from sendable(
+        page, subject=subject, text=text, message=message, shown=shown, send_at=send_at, ours=ours
+    )
+    yield from accessible(page)
