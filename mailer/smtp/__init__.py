@@ -7,6 +7,7 @@ transaction  the bytes of one mail transaction (pure)
 pipeline     transactions under way, many at once where the server takes them (pure)
 client       the protocol without sockets
 connection   one socket, its TLS and its time limits
+gate         one relay: its connections, its pace, and whether it stands
 pool         connections kept open, envelopes shared out among them
 """
 

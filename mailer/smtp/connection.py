@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ssl
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -15,6 +16,8 @@ from mailer.smtp.replies import About, Reply, printable
 
 #: octets that may wait to leave; what was not handed to the kernel when a session breaks leaves no doubt
 _WAITING = 1 << 16
+#: seconds that a goodbye may take
+_GOODBYE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ class Connection(asyncio.Protocol):
         self._encrypting: asyncio.Task[None] | None = None
         self._source: Source | None = None
         self._carried: asyncio.Future[None] | None = None
+        #: how many more it may carry
+        self._left = relay.per_connection if relay.per_connection is not None else sys.maxsize
         self._answered = 0
         self._ended: Ended | None = None
         self._over = asyncio.Event()
@@ -107,6 +112,11 @@ class Connection(asyncio.Protocol):
         return self._client.idle and self._transport is not None and not self._transport.is_closing()
 
     @property
+    def is_worn(self) -> bool:
+        """Whether it has carried as many as a connection to this relay may."""
+        return self._left <= 0
+
+    @property
     def barren(self) -> RelayError | None:
         """How the session ended, if it did so without one answer to an envelope."""
         if self._ended is None or self._answered:
@@ -137,13 +147,22 @@ class Connection(asyncio.Protocol):
             self._source = self._carried = None
             self._stop_watching()
 
+    def say_goodbye(self) -> None:
+        """Quit, and drop the connection when that was answered or soon after; waits for nothing."""
+        if self.usable and self._transport is not None:
+            self._client.quit()
+            self._write()
+            self._loop.call_later(min(_GOODBYE, self._timeouts.reply), self.abort)
+        else:
+            self.abort()
+
     async def close(self) -> None:
         """Say goodbye, without insisting on an answer."""
         if self.usable and self._transport is not None:
             self._client.quit()
             self._write()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(2, self._timeouts.reply)):
+                async with asyncio.timeout(min(_GOODBYE, self._timeouts.reply)):
                     await self._over.wait()
         self.abort()
 
@@ -223,8 +242,9 @@ class Connection(asyncio.Protocol):
         """Begin what there is room for, write what there is to write, and see whether that was all."""
         source = self._source
         if source is not None and not self._client.closed:
-            while self._client.room and (envelope := source.next_envelope()) is not None:
+            while self._left > 0 and self._client.room and (envelope := source.next_envelope()) is not None:
                 self._start(envelope)
+            # there was no other to be had
             if self._client.room:
                 self._client.flush()
         self._write()
@@ -236,6 +256,7 @@ class Connection(asyncio.Protocol):
             self._carried.set_result(None)
 
     def _start(self, envelope: Envelope) -> None:
+        self._left -= 1
         try:
             self._client.send(envelope)
         except UnsendableError as error:
