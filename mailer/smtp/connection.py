@@ -169,6 +169,9 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Drop the connection at once; whatever was under way is not reported."""
         self._stop_watching()
+        if not self._opened.cancel() and not self._opened.cancelled():
+            # whoever waited for it has gone: asyncio need not complain that nobody heard why
+            self._opened.exception()
         if self._encrypting is not None:
             self._encrypting.cancel()
         if self._transport is not None:

@@ -225,6 +225,8 @@ _RELAYING = re.compile(
     r"|unable to relay|authenticat\w* (?:is )?required",
     re.IGNORECASE,
 )
+#: Postfix to whom its operator did not let in. Exchange Online says the same with 5.4.1, of mailboxes
+_LOCKED_OUT = re.compile(r"rejected: access denied", re.IGNORECASE)
 
 
 def about(reply: Reply, stage: Stage) -> About:
@@ -233,6 +235,8 @@ def about(reply: Reply, stage: Stage) -> About:
         return About.RELAY
     if reply.code in (421, 454, 530, 535):
         # RFC 4954 section 6, RFC 3207 section 4: these speak of the session whatever is appended.
+        return About.RELAY
+    if (reply.enhanced or "").endswith(".7.1") and _LOCKED_OUT.search(reply.text):
         return About.RELAY
     found = _by_enhanced(reply, stage)
     if found is None:
