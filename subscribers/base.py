@@ -1,12 +1,25 @@
 """What every table shares: names of constraints, instants in UTC, handles."""
 
 import enum
+import json
 import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Enum, Integer, MetaData
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Enum,
+    Integer,
+    MetaData,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -78,6 +91,16 @@ def insert_into(session: Session, table: type["Base"]) -> sqlite.Insert | postgr
     if session.get_bind().dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
+
+
+def among(session: Session, column: Any, numbers: Iterable[int]) -> ColumnElement[bool]:
+    """Whether a column has one of many numbers, said as one parameter: spelling them out is slow."""
+    if session.get_bind().dialect.name == "sqlite":
+        listed = func.json_each(json.dumps(list(numbers))).table_valued("value")
+        found: ColumnElement[bool] = column.in_(select(listed.c.value))
+    else:
+        found = column == func.any(literal(list(numbers), ARRAY(BigInteger)))
+    return found
 
 
 #: Row ids: BIGINT, but INTEGER on SQLite, which numbers rows by itself only under that name.

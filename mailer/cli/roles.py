@@ -3,13 +3,14 @@
 import asyncio
 
 import typer
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from mailer import clock as timing
 from mailer import daemon
 from mailer.cli import Refused
 from mailer.cli.surroundings import now, open_house, print_json
 from mailer.installation import Installation, NotConfigured
+from mailer.issues.model import Issue, IssueState
 from mailer.logs import write_logs
 from mailer.outbox.claim import next_due
 from mailer.outbox.model import Delivery, DeliveryState
@@ -64,25 +65,35 @@ def worker(
 
 
 def _report(house: Installation, as_json: bool) -> None:
-    """Exit code 1 with the counts when something is deferred or held."""
+    """Exit code 1 with the counts when something is pending, deferred or held."""
     with house.database.read() as session:
         rows = session.execute(
             select(Delivery.state, func.count())
-            .where(Delivery.state.in_([DeliveryState.DEFERRED, DeliveryState.HELD]))
+            .outerjoin(Issue, Issue.id == Delivery.issue_id)
+            .where(
+                Delivery.settled_at.is_(None),
+                # what is paused is pending because somebody wants it to be
+                or_(
+                    Delivery.state.in_([DeliveryState.DEFERRED, DeliveryState.HELD]),
+                    Delivery.notice_id.is_not(None),
+                    Issue.state == IssueState.SENDING,
+                ),
+            )
             .group_by(Delivery.state)
         )
         left = {state.value: n for state, n in rows}
         due = next_due(session)
     if as_json:
-        print_json({"deferred": left.get("deferred", 0), "held": left.get("held", 0), "next": due})
+        counts = {state: left.get(state, 0) for state in ("pending", "deferred", "held")}
+        print_json({**counts, "next": due})
     if left:
-        counts = ", ".join(f"{n} {state}" for state, n in sorted(left.items()))
+        said = ", ".join(f"{n} {state}" for state, n in sorted(left.items()))
         until = (
             f"; next try at {due.astimezone(house.plan.timezone).isoformat(timespec='seconds')}"
             if due
             else ""
         )
-        raise Refused(f"not everything is delivered: {counts}{until}")
+        raise Refused(f"not everything is delivered: {said}{until}")
 
 
 def _serve(**roles: bool) -> None:

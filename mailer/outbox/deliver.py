@@ -9,48 +9,52 @@ import asyncio
 import contextlib
 import re
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from email.utils import format_datetime
-from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+import structlog
+from sqlalchemy.orm import Session
 
 from mailer.database import Database
-from mailer.outbox import journal
-from mailer.outbox.claim import Claimed, claim, next_due, release
+from mailer.outbox import journal, tallies
+from mailer.outbox.claim import Claimed, claim, doubt, next_due, release
+from mailer.outbox.domains import DomainLimit, Turns
+from mailer.outbox.fill import Filler
+from mailer.outbox.finish import finish_cancelled, finish_issues
+from mailer.outbox.halt import ErrorRates, halt
+from mailer.outbox.hand import Hand
 from mailer.outbox.journal import Accepted, Journal
+from mailer.outbox.model import Delivery
+from mailer.outbox.orders import Orders, read_orders
+from mailer.outbox.quota import left
 from mailer.outbox.retry import RetryPolicy
-from mailer.outbox.settle import Tried, finish_issues, settle
+from mailer.outbox.settle import Tried, settle, troubles
+from mailer.outbox.shares import Dealt, Shares
 from mailer.render.dkim import Signer
 from mailer.render.letterhead import Letterhead
-from mailer.render.message import Prepared, Slot, header_value, salutation, text_only
-from mailer.render.model import Edition
-from mailer.smtp import Envelope, Outcome, Pool, Result
-from subscribers.salutation import salutation as salutation_of
-from subscribers.tokens import Keys, Purpose, sign
+from mailer.smtp import Outcome, Pool, Result
+from subscribers.tokens import Keys
+
+log = structlog.get_logger()
 
 #: deliveries claimed at once: what about a second of sending takes, so that a pause is felt within one
 _FEWEST, _MOST = 20, 500
-#: batches that are claimed and wait, while another one is under way
-_AHEAD = 2
 _LEASE = timedelta(minutes=15)
-#: seconds after which no further mail of a batch is begun; a single one may take the rest of the lease
-_SEND_WITHIN = 300.0
 #: results are settled in groups of this many, or after this many seconds
 _GROUP = 100
 _GROUP_SECONDS = 0.25
-#: seconds to sleep when nothing is due
+#: seconds between two looks at what staff want, and for new mail when there was none
+_LOOK = 0.4
 _IDLE = 1.0
+#: percent of failures that stop an issue
+ERROR_RATE = 20
 
 
 def recover(database: Database, spool: Path, *, retry: RetryPolicy, now: datetime) -> int:
-    """Settle what dead workers' journals say was accepted, then give back what else they had under way.
+    """Settle what dead workers' journals say was accepted, then decide about what else they had under way.
 
     Returns the number of accepted deliveries the database did not know of.
     """
@@ -59,42 +63,9 @@ def recover(database: Database, spool: Path, *, retry: RetryPolicy, now: datetim
         for worker, records in dead:
             tries = [_accepted(record) for record in records]
             with database.write() as session:
-                recovered += settle(session, worker=worker, tries=tries, retry=retry, now=now)
-                release(session, worker=worker)
+                recovered += settle(session, worker=worker, tries=tries, retry=retry, now=now).n
+                doubt(session, Delivery.worker == worker)
     return recovered
-
-
-class _Stamp(NamedTuple):
-    """When a batch was claimed: what its mails say as Date, and as the time of their signatures."""
-
-    date: bytes
-    seconds: int
-
-
-class _InHand:
-    """Deliveries that were claimed and wait for a connection: the supply of the pool."""
-
-    def __init__(self, envelope_of: Callable[[Claimed, _Stamp], Envelope | None]) -> None:
-        self._envelope_of = envelope_of
-        self._waiting: deque[tuple[Claimed, _Stamp, float]] = deque()
-        self.is_over = False
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    def add(self, batch: Sequence[Claimed], now: datetime) -> None:
-        stamp = _Stamp(format_datetime(now).encode(), int(now.timestamp()))
-        # by the monotonic clock: nobody may step it, and the lease must not end under way
-        deadline = time.monotonic() + _SEND_WITHIN
-        self._waiting.extend((delivery, stamp, deadline) for delivery in batch)
-
-    def next_envelope(self) -> Envelope | None:
-        """What had no time left is passed over, and given back when all else is done."""
-        while self._waiting:
-            delivery, stamp, deadline = self._waiting.popleft()
-            if time.monotonic() <= deadline and (envelope := self._envelope_of(delivery, stamp)) is not None:
-                return envelope
-        return None
 
 
 @dataclass
@@ -113,44 +84,58 @@ class Worker:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     #: None where the relay signs, or nobody does
     signer: Signer | None = None
+    domain_limits: Mapping[str, DomainLimit] = field(default_factory=dict)
+    error_rate: int = ERROR_RATE
     _journal: Journal = field(init=False)
+    _filler: Filler = field(init=False)
+    _shares: Shares = field(init=False)
+    _hand: Hand = field(init=False)
+    _errors: ErrorRates = field(init=False)
     _results: list[Tried] = field(init=False, default_factory=list)
     _something: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    _stop: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _at_once: int = field(init=False, default=_FEWEST)
+    #: domains that were known to defer at the last claim
+    _troubled: frozenset[str] = field(init=False, default=frozenset())
     #: by the monotonic clock
     _claimed_at: float = field(init=False, default=0.0)
+    _looked_at: float = field(init=False, default=0.0)
+    _claims_from: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self._journal = Journal(self.spool, self.name)
-        self._edition = lru_cache(maxsize=64)(self._load_edition)
+        self._filler = Filler(self.database, self.keys, self.letterhead, self.signer, self._unsignable)
+        self._shares = Shares(self.pool.relays)
+        self._errors = ErrorRates(self.error_rate)
+        self._hand = self._new_hand()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set."""
+        """Work until `stop` is set; then finish what is under way."""
+        self._stop = stop
         while not stop.is_set():
             delay = await self.step()
             if delay:
-                try:
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), delay)
-                except TimeoutError:
-                    continue
 
     async def drain(self) -> None:
-        """Work until nothing is due now."""
+        """Work until nothing is due now, or nothing may be sent now."""
         while not await self.step():
             pass
 
     async def step(self) -> float:
         """Deliver until nothing is due; returns how many seconds to sleep before looking again."""
-        batch = await asyncio.to_thread(self._claim)
-        if not batch:
+        if rest := self.pool.rests_for:
+            return min(_IDLE, rest)
+        await self._look()
+        self._hand = self._new_hand()
+        if not await self._claim():
             return await asyncio.to_thread(self._rest)
-        in_hand = _InHand(self._envelope)
-        in_hand.add(batch, self.now())
-        sending = asyncio.create_task(self.pool.send(in_hand, self._settled))
+        sending = asyncio.create_task(self.pool.send(self._hand, self._settled))
         sending.add_done_callback(lambda _: self._something.set())
         try:
             while not sending.done():
-                await self._go_on(in_hand)
+                await self._go_on()
         finally:
             # if settling failed: what is under way is dropped now, not when the process ends
             sending.cancel()
@@ -158,23 +143,7 @@ class Worker:
         await self._settle_taken()
         await sending
         await asyncio.to_thread(self._give_back)
-        return 0.0
-
-    async def _go_on(self, in_hand: _InHand) -> None:
-        """Claim ahead of what is sent, and settle what was: one after the other, for both write."""
-        if not in_hand.is_over and len(in_hand) <= self._at_once * (_AHEAD - 1):
-            began = time.monotonic()
-            batch = await asyncio.to_thread(self._claim)
-            in_hand.add(batch, self.now())
-            in_hand.is_over = not batch
-            self.pool.wake()
-            self._claimed_at, pace = began, began - self._claimed_at
-            self._at_once = min(_MOST, max(_FEWEST, round(self._at_once / max(pace, 0.5))))
-        else:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._something.wait(), _GROUP_SECONDS)
-        self._something.clear()
-        await self._settle_taken()
+        return min(_IDLE, self.pool.rests_for)
 
     async def close(self) -> None:
         """Let go of connections and journal; what is unsent stays for the next worker.
@@ -186,30 +155,109 @@ class Worker:
         if self._journal.close():
             self._give_back()
 
-    def _claim(self) -> list[Claimed]:
+    # while mails are on their way
+
+    async def _go_on(self) -> None:
+        """Claim ahead of what is sent, and settle what was: one after the other, for both write."""
+        hand, now = self._hand, time.monotonic()
+        if self._stop.is_set():
+            hand.drop(lambda _: True)
+            hand.is_over = True
+        elif now - self._looked_at >= _LOOK:
+            await self._look()
+        if not hand.is_over and self._claim_is_due(now):
+            if not await self._claim():
+                self._claims_from = time.monotonic() + _IDLE
+                hand.is_over = not len(hand) and not hand.under_way
+            self.pool.wake()
+        else:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._something.wait(), _GROUP_SECONDS)
+        self._something.clear()
+        await self._settle_taken()
+
+    def _claim_is_due(self, now: float) -> bool:
+        if len(self._hand) <= self._at_once and (now >= self._claims_from or not self._hand.under_way):
+            return True
+        # what one relay does not take is for the others
+        return self._shares.are_needed and now - self._claimed_at >= _GROUP_SECONDS
+
+    async def _look(self) -> None:
+        """See what staff want: what they paused or cancelled leaves the hand, and notices come into it."""
+        self._looked_at = time.monotonic()
+        orders = await asyncio.to_thread(self._read_orders)
+        self._shares.set_rates(orders.rates)
+        for number, relay in enumerate(self.pool.relays):
+            self.pool.set_rate(number, orders.rates.get(relay.name, relay.rate))
+        dropped = self._hand.drop(
+            lambda each: each.issue_id is not None and each.issue_id not in orders.sending
+        )
+        if dropped:
+            await asyncio.to_thread(self._give_back, [each.id for each in dropped])
+        if orders.has_notices:
+            self._claims_from = 0.0
+            if len(self._hand) > self._at_once:
+                await self._claim(notices_only=True)
+                self.pool.wake()
+
+    def _read_orders(self) -> Orders:
+        with self.database.read() as session:
+            return read_orders(session)
+
+    async def _claim(self, *, notices_only: bool = False) -> bool:
+        """Take more into the hand; whether there was any."""
+        began = time.monotonic()
+        batch, dealt = await asyncio.to_thread(self._claim_now, len(self._hand), notices_only)
+        self._shares.apply(dealt)
+        self._hand.add(batch, self.now())
+        self._claimed_at, pace = began, began - self._claimed_at
+        if len(batch) >= self._at_once or pace > 1:
+            self._at_once = min(_MOST, max(_FEWEST, round(self._at_once / max(pace, 0.5))))
+        return bool(batch)
+
+    def _claim_now(self, waiting: int, notices_only: bool) -> tuple[list[Claimed], Dealt]:
         now = self.now()
+        at = now.timestamp()
+        weights = self.pool.weights
         with self.database.write() as session:
-            return claim(
-                session,
-                worker=self.name,
-                limit=self._at_once,
-                lease_until=now + _LEASE,
-                now=now,
-                today=now.astimezone(self.zone).date(),
+            limit = bulk = self._at_once if waiting <= self._at_once or notices_only else 0
+            if self._shares.are_needed:
+                room = self._shares.room(session, weights, waiting, at)
+                limit = limit if room.all is None else min(limit, room.all)
+                bulk = limit if room.bulk is None else min(limit, room.bulk)
+            turns = self._turns(session, now)
+            batch = (
+                claim(
+                    session,
+                    worker=self.name,
+                    limit=limit,
+                    bulk=0 if notices_only else bulk,
+                    lease_until=now + _LEASE,
+                    now=now,
+                    today=now.astimezone(self.zone).date(),
+                    turns=turns,
+                )
+                if limit
+                else []
             )
+            for domain, n in turns.taken.items():
+                if n:
+                    limits = self.domain_limits[domain].limits
+                    tallies.add_to_all(session, f"domain:{domain}", limits, at, n)
+            if not self._shares.are_needed:
+                return batch, Dealt(())
+            return batch, self._shares.deal(session, weights, waiting + len(batch), at)
 
-    def _give_back(self) -> None:
-        """What the batch had no time for goes back before its lease ends."""
-        with self.database.write() as session:
-            release(session, worker=self.name)
-
-    def _rest(self) -> float:
-        with self.database.write() as session:
-            finish_issues(session, now=self.now())
-            due = next_due(session)
-        if due is None:
-            return _IDLE
-        return min(_IDLE, max(0.05, (due - self.now()).total_seconds()))
+    def _turns(self, session: Session, now: datetime) -> Turns:
+        known = troubles(session)
+        self._troubled = frozenset(known)
+        rates = {domain: each.rate for domain, each in self.domain_limits.items() if each.rate is not None}
+        counted = tallies.counted(session, [f"domain:{domain}" for domain in rates]) if rates else {}
+        room = {
+            domain: left(self.domain_limits[domain].limits, counted[f"domain:{domain}"], now.timestamp()) or 0
+            for domain in rates
+        }
+        return Turns(now, troubles=known, left=room, rates=rates)
 
     def _settled(self, results: Sequence[Result]) -> None:
         """At once, in the event loop: what was accepted is in the journal before all else."""
@@ -228,8 +276,15 @@ class Worker:
         finally:
             # a full disk ends this, but what is known is still settled
             self._results += tries
-        if len(self._results) >= _GROUP:
+        self._hand.settled(map(_of, results))
+        if len(self._results) >= _GROUP or not self._hand.under_way:
             self._something.set()
+
+    def _unsignable(self, delivery: Claimed) -> None:
+        reply = f"signing key {delivery.key_id} is missing from INFOMAIL_SECRET_KEYS"
+        self._results.append(
+            Tried(delivery.id, delivery.attempt, self.now(), "failed", "", 0, reply, "message")
+        )
 
     async def _settle_taken(self) -> None:
         # taken here, in the loop that appends: a thread might swap the list under an append
@@ -243,56 +298,40 @@ class Worker:
 
     def _settle(self, tries: Sequence[Tried]) -> None:
         self._journal.sync()
+        now = self.now()
         with self.database.write() as session:
-            settle(session, worker=self.name, tries=tries, retry=self.retry, now=self.now())
+            done = settle(
+                session, worker=self.name, tries=tries, retry=self.retry, now=now, troubled=self._troubled
+            )
+            for issue, (sent, failed) in done.verdicts.items():
+                reason = self._errors.add(issue, sent, failed)
+                if reason and halt(session, issue, reason, actor=f"worker:{self.name}", now=now):
+                    log.error("issue.halted", issue=issue, reason=reason)
 
-    def _envelope(self, delivery: Claimed, stamp: _Stamp) -> Envelope | None:
-        if delivery.key_id not in self.keys.by_id:
-            self._results.append(self._unsignable(delivery))
-            return None
-        bounce = self._sign(Purpose.BOUNCE, delivery)
-        return Envelope(
-            key=delivery,
-            sender=self.letterhead.return_path.address(bounce),
-            recipient=delivery.address,
-            message=partial(self._fill, delivery, stamp),
-            envelope_id=bounce,
-            # bulk is made of prepared parts
-            canonical=delivery.message is None and delivery.address.isascii(),
-        )
+    # around it
 
-    def _unsignable(self, delivery: Claimed) -> Tried:
-        reply = f"signing key {delivery.key_id} is missing from INFOMAIL_SECRET_KEYS"
-        return Tried(delivery.id, delivery.attempt, self.now(), "failed", "", 0, reply, "message")
-
-    def _fill(self, delivery: Claimed, stamp: _Stamp) -> bytes:
-        if (notice := delivery.message) is not None:
-            return self.signer.sign(notice, at=stamp.seconds) if self.signer else notice
-        assert delivery.edition_id is not None
-        as_text, as_html = _salutation(
-            delivery.language, delivery.form, delivery.title, delivery.given, delivery.family
-        )
-        values = {
-            Slot.TO: header_value(delivery.address),
-            Slot.DATE: stamp.date,
-            Slot.MESSAGE_ID: self._sign(Purpose.MESSAGE_ID, delivery).encode(),
-            Slot.UNSUBSCRIBE: self._sign(Purpose.UNSUBSCRIBE, delivery).encode(),
-            Slot.SALUTATION_TEXT: as_text,
-            Slot.SALUTATION_HTML: as_html,
+    def _new_hand(self) -> Hand:
+        lanes = {
+            domain: each.connections
+            for domain, each in self.domain_limits.items()
+            if each.connections is not None
         }
-        prepared = self._edition(delivery.edition_id, delivery.text_only)
-        message = prepared.fill(values)
-        if self.signer is None:
-            return message
-        return self.signer.sign(message, at=stamp.seconds, relaxed=prepared.relaxed(values))
+        return Hand(self._filler.envelope, shares=self._shares, lanes=lanes)
 
-    def _sign(self, purpose: Purpose, delivery: Claimed) -> str:
-        return sign(self.keys, purpose, delivery.context, delivery.subscriber, key_id=delivery.key_id)
+    def _give_back(self, only: Sequence[int] | None = None) -> None:
+        """What was not begun goes back before its lease ends."""
+        with self.database.write() as session:
+            release(session, worker=self.name, only=only)
 
-    def _load_edition(self, edition: int, as_text_only: bool) -> Prepared:
-        with self.database.read() as session:
-            message = session.scalars(select(Edition.message).where(Edition.id == edition)).one()
-        return Prepared(text_only(message) if as_text_only else message)
+    def _rest(self) -> float:
+        now = self.now()
+        with self.database.write() as session:
+            finish_cancelled(session, actor=f"worker:{self.name}", now=now)
+            finish_issues(session, now=now)
+            due = next_due(session)
+        if due is None:
+            return _IDLE
+        return min(_IDLE, max(0.05, (due - self.now()).total_seconds()))
 
 
 def _of(result: Result) -> Claimed:
@@ -313,11 +352,6 @@ def _tried(result: Result, now: datetime) -> Tried:
         about=result.about.value if result.about else "",
         enhanced=(reply.enhanced if reply else None) or "",
     )
-
-
-@lru_cache(maxsize=4096)
-def _salutation(*person: object) -> tuple[bytes, bytes]:
-    return salutation(salutation_of(*person))  # type: ignore[arg-type]  # as _fill passes them
 
 
 def _without(address: str, reply: str) -> str:

@@ -60,7 +60,9 @@ def oldest_slot(span: int, at: float) -> int:
     return slot(span, at) - _PIECES
 
 
-def left(limits: Iterable[Limit], counted: Sequence[Counted], at: float, *, kept_back: float = 0) -> int | None:
+def left(
+    limits: Iterable[Limit], counted: Sequence[Counted], at: float, *, kept_back: float = 0
+) -> int | None:
     """How many mails may go now; None is without limit.
 
     `kept_back` is the share of each limit that is not for these mails.
@@ -120,6 +122,8 @@ def sent_within(seconds: float, limits: Sequence[Limit]) -> float:
     *shorter, longest = sorted(limits)
     whole, rest = divmod(seconds, longest.span)
     a_span = min(longest.most, sent_within(longest.span, shorter))
-    return whole * a_span + min(longest.most, sent_within(rest, shorter)) if whole else min(
-        longest.most, sent_within(rest, shorter)
+    return (
+        whole * a_span + min(longest.most, sent_within(rest, shorter))
+        if whole
+        else min(longest.most, sent_within(rest, shorter))
     )

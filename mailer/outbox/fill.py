@@ -1,0 +1,88 @@
+"""From a claimed delivery to its envelope: prepared parts, filled with what is hers, and signed."""
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+
+from sqlalchemy import select
+
+from mailer.database import Database
+from mailer.outbox.claim import Claimed
+from mailer.outbox.hand import Stamp
+from mailer.render.dkim import Signer
+from mailer.render.letterhead import Letterhead
+from mailer.render.message import Prepared, Slot, header_value, salutation, text_only
+from mailer.render.model import Edition
+from mailer.smtp import Envelope
+from subscribers.salutation import salutation as salutation_of
+from subscribers.tokens import Keys, Purpose, sign
+
+
+class Filler:
+    """Makes envelopes whose mails are filled when their turn has come.
+
+    unsignable: told of deliveries whose signing key is gone; those get no envelope
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        keys: Keys,
+        letterhead: Letterhead,
+        signer: Signer | None,
+        unsignable: Callable[[Claimed], None],
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._letterhead = letterhead
+        self._signer = signer
+        self._unsignable = unsignable
+        self._edition = lru_cache(maxsize=64)(self._load_edition)
+
+    def envelope(self, delivery: Claimed, stamp: Stamp) -> Envelope | None:
+        if delivery.key_id not in self._keys.by_id:
+            self._unsignable(delivery)
+            return None
+        bounce = self._sign(Purpose.BOUNCE, delivery)
+        return Envelope(
+            key=delivery,
+            sender=self._letterhead.return_path.address(bounce),
+            recipient=delivery.address,
+            message=partial(self._fill, delivery, stamp),
+            envelope_id=bounce,
+            # bulk is made of prepared parts
+            canonical=delivery.message is None and delivery.address.isascii(),
+        )
+
+    def _fill(self, delivery: Claimed, stamp: Stamp) -> bytes:
+        if (notice := delivery.message) is not None:
+            return self._signer.sign(notice, at=stamp.seconds) if self._signer else notice
+        assert delivery.edition_id is not None
+        as_text, as_html = _salutation(
+            delivery.language, delivery.form, delivery.title, delivery.given, delivery.family
+        )
+        values = {
+            Slot.TO: header_value(delivery.address),
+            Slot.DATE: stamp.date,
+            Slot.MESSAGE_ID: self._sign(Purpose.MESSAGE_ID, delivery).encode(),
+            Slot.UNSUBSCRIBE: self._sign(Purpose.UNSUBSCRIBE, delivery).encode(),
+            Slot.SALUTATION_TEXT: as_text,
+            Slot.SALUTATION_HTML: as_html,
+        }
+        prepared = self._edition(delivery.edition_id, delivery.text_only)
+        message = prepared.fill(values)
+        if self._signer is None:
+            return message
+        return self._signer.sign(message, at=stamp.seconds, relaxed=prepared.relaxed(values))
+
+    def _sign(self, purpose: Purpose, delivery: Claimed) -> str:
+        return sign(self._keys, purpose, delivery.context, delivery.subscriber, key_id=delivery.key_id)
+
+    def _load_edition(self, edition: int, as_text_only: bool) -> Prepared:
+        with self._database.read() as session:
+            message = session.scalars(select(Edition.message).where(Edition.id == edition)).one()
+        return Prepared(text_only(message) if as_text_only else message)
+
+
+@lru_cache(maxsize=4096)
+def _salutation(*person: object) -> tuple[bytes, bytes]:
+    return salutation(salutation_of(*person))  # type: ignore[arg-type]  # as _fill passes them
