@@ -16,13 +16,19 @@ guessed against a server, and the key can be changed: the token names the one it
 import base64
 import binascii
 import enum
+import hashlib
 import hmac
+import itertools
+import struct
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Self
+from typing import Any, Self
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
-_PAIRS = tuple(one + two for one in _ALPHABET for two in _ALPHABET)
+#: bytes that SHA-256 takes at a time
+_BLOCK = 64
+_SHIFTS = tuple(range(210, -1, -15))
+_HANDLES = struct.Struct(">BBQQ")
 _TAG = 10
 _SIGNED = 2 + 8 + 8
 LENGTH = 45
@@ -87,7 +93,7 @@ class Keys:
 def sign(keys: Keys, purpose: Purpose, context: int, subject: int, *, key_id: int | None = None) -> str:
     """The token for these unsigned 64-bit handles; with `key_id` signed by that key, else by the primary."""
     number = keys.primary_id if key_id is None else key_id
-    signed = bytes((purpose, number)) + context.to_bytes(8, "big") + subject.to_bytes(8, "big")
+    signed = _HANDLES.pack(purpose, number, context, subject)
     return _base32(signed + _tag(keys.by_id[number], signed))
 
 
@@ -111,19 +117,29 @@ def verify(keys: Keys, token: str, purpose: Purpose) -> Token:
 
 
 def _tag(key: bytes, signed: bytes) -> bytes:
-    mac = _begun(key).copy()
-    mac.update(signed)
-    return mac.digest()[:_TAG]
+    begun, around = _begun(key)
+    inner, outer = begun.copy(), around.copy()
+    inner.update(signed)
+    outer.update(inner.digest())
+    return bytes(outer.digest()[:_TAG])
+
+
+@lru_cache(maxsize=1)
+def _threes() -> tuple[str, ...]:
+    """All there is of three characters; made when the first token is, since few commands make any."""
+    return tuple(map("".join, itertools.product(_ALPHABET, repeat=3)))
 
 
 @lru_cache(maxsize=16)
-def _begun(key: bytes) -> hmac.HMAC:
-    # hmac.digest would let go of the interpreter for each token, and get it back when others are done
-    return hmac.new(key, digestmod="sha256")
+def _begun(key: bytes) -> tuple[Any, Any]:
+    """Both hashes of HMAC-SHA-256 with the key in them (RFC 2104 2 and 4): `hmac` begins anew each time."""
+    block = (key if len(key) <= _BLOCK else hashlib.sha256(key).digest()).ljust(_BLOCK, b"\0")
+    return tuple(hashlib.sha256(bytes(byte ^ pad for byte in block)) for pad in (0x36, 0x5C))  # type: ignore[return-value]  # two
 
 
 def _base32(data: bytes) -> str:
-    """28 bytes as 45 characters, in a third of the time that base64.b32encode takes."""
-    # 224 bits and 6 zeros are 23 groups of ten
-    number = int.from_bytes(data, "big") << 6
-    return "".join([_PAIRS[number >> shift & 1023] for shift in range(220, -1, -10)])[:LENGTH]
+    """28 bytes as 45 characters, in less than half the time that base64.b32encode takes."""
+    # 224 bits and a zero are 15 groups of fifteen
+    number = int.from_bytes(data, "big") << 1
+    threes = _threes()
+    return "".join([threes[number >> shift & 32767] for shift in _SHIFTS])

@@ -294,7 +294,7 @@ class Worker:
         self._journal.roll()
         for at in range(0, len(tries), _GROUP):
             await asyncio.to_thread(self._settle, tries[at : at + _GROUP])
-        self._journal.settled(all_of_it=not self._results)
+        self._journal.settled()
 
     def _settle(self, tries: Sequence[Tried]) -> None:
         self._journal.sync()

@@ -5,8 +5,9 @@ the death of the process (kill -9), and `sync` (fsync, once per group) that of t
 next start replays the journals of workers that are dead, before anything is claimed; replaying
 twice changes nothing, since settling is fenced by worker and try.
 
-A journal is a row of segments, WORKER.N.journal: a new one is begun from time to time, and one whose
-records the database has is deleted. A worker is alive as long as it holds the locks on them: the kernel
+A journal is a few segments, WORKER.N.journal, of which one is written to. While the database is told what is
+in the others nothing is added to them, so that neither waits for the disk of the other; then they are
+emptied and used again. A worker is alive as long as it holds the locks on them: the kernel
 lets go of those with the process, whatever killed it.
 """
 
@@ -18,14 +19,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 _SUFFIX = ".journal"
-#: bytes of a segment after which another is begun
-_LONG = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """The next server took responsibility for try number `attempt` of a delivery."""
 
     delivery: int
@@ -35,64 +34,73 @@ class Accepted:
     reply: str
 
 
+@dataclass(slots=True)
+class _Segment:
+    path: Path
+    file: int
+    size: int = 0
+    is_synced: bool = True
+
+
 class Journal:
     """The journal of one living worker. Raises OSError where the disk refuses."""
 
     def __init__(self, folder: Path, worker: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._worker = folder, worker
-        self._number = self._size = 0
-        #: (path, file) of segments that are full, until the database has what is in them
-        self._full: list[tuple[Path, int]] = []
-        self._begin()
+        self._number = 0
+        #: segments that nothing is added to any more, and empty ones
+        self._full: list[_Segment] = []
+        self._empty: list[_Segment] = []
+        self._current = self._begun()
 
     def append(self, accepted: Sequence[Accepted]) -> None:
         """Write these records; they survive this process from now on."""
-        data = b"".join(map(_line, accepted))
-        written = os.write(self._file, data)
-        self._size += written
+        current, data = self._current, b"".join(map(_line, accepted))
+        current.is_synced = False
+        written = os.write(current.file, data)
+        current.size += written
         if written != len(data):
             # a full disk takes a part of it; replay passes the torn record by
-            raise OSError(f"{self.path}: wrote {written} of {len(data)} bytes")
-
-    def sync(self) -> None:
-        """What was appended survives the machine from now on."""
-        os.fdatasync(self._file)
+            raise OSError(f"{current.path}: wrote {written} of {len(data)} bytes")
 
     def roll(self) -> None:
-        """Begin another segment if this one is long: what is in it by now is with the database soon."""
-        if self._size >= _LONG:
-            os.fdatasync(self._file)
-            self._full.append((self.path, self._file))
-            self._begin()
+        """Go on in another segment: the database is told now what was appended."""
+        if self._current.size:
+            self._full.append(self._current)
+            self._current = self._empty.pop() if self._empty else self._begun()
 
-    def settled(self, *, all_of_it: bool) -> None:
-        """The database has what was appended before the last `roll`, or all of it: forget that."""
-        for path, file in self._full:
-            path.unlink(missing_ok=True)
-            os.close(file)
+    def sync(self) -> None:
+        """What was appended before the last `roll` survives the machine from now on."""
+        for segment in self._full:
+            if not segment.is_synced:
+                os.fdatasync(segment.file)
+                segment.is_synced = True
+
+    def settled(self) -> None:
+        """The database has what was appended before the last `roll`: forget that."""
+        for segment in self._full:
+            os.ftruncate(segment.file, 0)
+            segment.size = 0
+        self._empty += self._full
         self._full.clear()
-        if all_of_it and self._size:
-            os.ftruncate(self._file, 0)
-            self._size = 0
 
     def close(self) -> bool:
         """End the worker's life. Returns whether the database had everything; else the next start replays."""
-        is_settled = not self._size and not self._full
-        if is_settled:
-            self.path.unlink(missing_ok=True)
-        for _, file in self._full:
-            os.close(file)
-        os.close(self._file)
+        is_settled = not self._current.size and not self._full
+        for segment in (self._current, *self._full, *self._empty):
+            if not segment.size:
+                segment.path.unlink(missing_ok=True)
+            os.close(segment.file)
         return is_settled
 
-    def _begin(self) -> None:
+    def _begun(self) -> _Segment:
         self._number += 1
-        self.path = self._folder / f"{self._worker}.{self._number}{_SUFFIX}"
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path = self._folder / f"{self._worker}.{self._number}{_SUFFIX}"
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         _sync_folder(self._folder)
-        self._size = os.fstat(self._file).st_size
+        return _Segment(path, file, os.fstat(file).st_size)
 
 
 @contextlib.contextmanager

@@ -1,14 +1,13 @@
 """What goes in and what comes out: an Envelope, and exactly one Result for it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from mailer.smtp.replies import About, Kind, Reply, Stage, about
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """One message to one recipient.
 
     key:         the caller's own name for it; comes back in the Result
@@ -39,8 +38,7 @@ class Outcome(Enum):
     UNSURE = "unsure"
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What became of an envelope. `about` and `problem` are None and '' when it was sent.
 
     relay:   host:port of the relay that decided, or of the last one tried

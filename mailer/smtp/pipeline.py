@@ -17,22 +17,20 @@ that reason, it is given back to be sent again.
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from mailer.smtp.envelope import Envelope, Outcome, Result, judge
 from mailer.smtp.replies import About, GarbledReplyError, Kind, Reply, Stage
 from mailer.smtp.transaction import Transaction, prepare
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     envelope: Envelope
     result: Result
 
 
-@dataclass(frozen=True, slots=True)
-class Returned:
+class Returned(NamedTuple):
     """The server took nothing of this envelope and did not mean it: it may be tried again at once, here or
     on another connection. `result` holds if nobody does.
     """
@@ -42,6 +40,9 @@ class Returned:
 
 
 class Gear(Enum):
+    # as quick as an object's own: members are looked up for every reply
+    __hash__ = object.__hash__
+
     LOCK_STEP = "lock-step"
     GROUPS = "groups"
     WINDOW = "window"
@@ -57,6 +58,8 @@ def gear_for(offered: Mapping[str, str]) -> Gear:
 class Step(Enum):
     """What of a transaction a reply answers."""
 
+    __hash__ = object.__hash__
+
     MAIL = auto()
     RCPT = auto()
     DATA = auto()
@@ -70,9 +73,8 @@ _STAGES = {
     Step.DATA: Stage.CONTENT,
     Step.CONTENT: Stage.CONTENT,
 }
-#: the commands that go out together when a transaction begins
+#: the commands that go out together when a transaction begins, where not the whole of it does
 _BEGINNING = {
-    Gear.WINDOW: (Step.MAIL, Step.RCPT, Step.CONTENT),
     Gear.GROUPS: (Step.MAIL, Step.RCPT, Step.DATA),
     Gear.LOCK_STEP: (Step.MAIL,),
 }
@@ -167,8 +169,11 @@ class Pipeline:
             self._ask(Step.RSET, flight)
             if self.gear is Gear.LOCK_STEP:
                 return
-        for step in _BEGINNING[self.gear]:
-            self._ask(step, flight)
+        if self.gear is Gear.WINDOW:
+            self._ask_all(flight)
+        else:
+            for step in _BEGINNING[self.gear]:
+                self._ask(step, flight)
 
     def flush(self) -> None:
         """What waited for the next envelope goes out."""
@@ -198,6 +203,9 @@ class Pipeline:
             raise GarbledReplyError(f"the relay answered {step.name} with {reply}")
         self._expected.popleft()
         self._asked -= 1
+        if step is Step.CONTENT:
+            self._decide(flight, reply)
+            return
         if step is Step.RSET:
             if self.gear is Gear.LOCK_STEP:
                 self._ask(Step.MAIL, flight)
@@ -206,9 +214,7 @@ class Pipeline:
         went_well = reply.kind is _WELL[step]
         if step is Step.RCPT:
             flight.has_recipient = went_well
-        if step is Step.CONTENT:
-            self._decide(flight, reply)
-        elif step is Step.DATA and went_well:
+        if step is Step.DATA and went_well:
             # 354 may come although nobody is to have it (RFC 2920 3.1): then an end of data alone
             self._held = flight
             if self.gear is Gear.LOCK_STEP:
@@ -246,6 +252,13 @@ class Pipeline:
         self._expected.clear()
         self._held, self._flights, self._asked = None, 0, 0
 
+    def _ask_all(self, flight: Flight) -> None:
+        """MAIL, RCPT and BDAT at once."""
+        _, mail, rcpt, message = flight.transaction
+        self._out.append((b"%b%bBDAT %d LAST\r\n" % (mail, rcpt, len(message)), 2, None))
+        self._out.append((message, 1, flight))
+        self._expected += ((Step.MAIL, flight), (Step.RCPT, flight), (Step.CONTENT, flight))
+
     def _ask(self, step: Step, flight: Flight) -> None:
         transaction = flight.transaction
         match step:
@@ -257,10 +270,6 @@ class Pipeline:
                 self._out.append((transaction.rcpt, 1, None))
             case Step.DATA:
                 self._out.append((b"DATA\r\n", 1, None))
-            case Step.CONTENT if self.gear is Gear.WINDOW:
-                size = len(transaction.message)
-                self._out.append((b"BDAT %d LAST\r\n" % size, 0, None))
-                self._out.append((transaction.message, 1, flight))
             case Step.CONTENT if flight.refusal is None or flight.has_recipient:
                 self._out.append((transaction.stuffed, 0, None))
                 self._out.append((END_OF_DATA, 1, flight))

@@ -22,6 +22,9 @@ class GarbledReplyError(Exception):
 
 
 class Kind(Enum):
+    # as quick as an object's own: every reply is looked up by it
+    __hash__ = object.__hash__
+
     OK = 2
     GO_ON = 3
     TRANSIENT = 4
@@ -60,10 +63,10 @@ class Reply:
     enhanced: str | None
     text: str
     lines: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    kind: Kind = field(init=False, repr=False, compare=False)
 
-    @property
-    def kind(self) -> Kind:
-        return _KINDS[self.code // 100]
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", _KINDS[self.code // 100])
 
     def __str__(self) -> str:
         return printable(" ".join(part for part in (str(self.code), self.enhanced, self.text) if part))

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import idna
 
@@ -18,11 +18,13 @@ _MAX_ENVELOPE_ID = 100
 _DOT_ATOM = r'[^\s\x00-\x20\x7f"(),:;<>@\[\]\\]+'
 _QUOTED = r'"(?:[^\x00-\x1f\x7f"\\]|\\[\x20-\x7e])*"'
 _ADDRESS = re.compile(rf"({_DOT_ATOM}|{_QUOTED})@({_DOT_ATOM}|\[[0-9A-Za-z:.]+\])")
+#: as nearly all are
+_COMMON = re.compile(r"[!#-'*+\-./0-9=?A-Z^-~]{1,64}@[0-9A-Za-z.-]{1,180}")
+_XTEXT = re.compile(r"[!-*,-<>-~]*")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(NamedTuple):
     """An envelope and its commands as they go over the wire. `message` has its line ends normalised."""
 
     envelope: Envelope
@@ -93,6 +95,8 @@ def _domain(domain: str) -> str:
 
 
 def _address(address: str) -> str:
+    if _COMMON.fullmatch(address):
+        return address
     match = _ADDRESS.fullmatch(address)
     if match is None or not address.isprintable():
         raise UnsendableError(f"not an address that can be mailed: {printable(address)}")
@@ -156,6 +160,8 @@ def _original_recipient(address: str) -> str:
 
 def _xtext(text: str) -> str:
     # RFC 3461 section 4
+    if _XTEXT.fullmatch(text):
+        return text
     return "".join(char if _is_plain(char) else f"+{ord(char):02X}" for char in text)
 
 

@@ -1,6 +1,7 @@
 """Mailed tokens: what we signed verifies, and nothing else does."""
 
 import base64
+import hmac
 
 import pytest
 from hypothesis import given
@@ -29,6 +30,15 @@ def test_what_was_signed_verifies_in_either_case(
         read = verify(KEYS, spelling, purpose)
         assert (read.purpose, read.context, read.subject) == (purpose, context, subject)
         assert read.key_id == (key_id or 2)
+
+
+@pytest.mark.parametrize("length", [32, 64, 65, 200])
+def test_a_token_ends_with_the_first_80_bits_of_an_hmac(length: int) -> None:
+    key = bytes(range(200))[:length]
+    token = sign(Keys(7, {7: key}), Purpose.BOUNCE, 1, 2**64 - 1)
+    data = base64.b32decode(token.upper() + "===")
+    assert data[:18] == b"\x01\x07" + (1).to_bytes(8) + b"\xff" * 8
+    assert data[18:] == hmac.digest(key, data[:18], "sha256")[:10]
 
 
 def test_every_flipped_bit_is_refused() -> None:

@@ -34,10 +34,12 @@ def written(folder: Path, records: list[Accepted]) -> bytes:
     journal = Journal(folder, "writer")
     for record in records:
         journal.append([record])
+    journal.roll()
     journal.sync()
-    content = journal.path.read_bytes()
-    journal.settled(all_of_it=True)
+    content = b"".join(path.read_bytes() for path in sorted(folder.glob("writer.*")))
+    journal.settled()
     assert journal.close()
+    assert list(folder.glob("writer.*")) == []
     return content
 
 
@@ -105,42 +107,53 @@ def test_a_replay_that_fails_keeps_the_journal(tmp_path: Path) -> None:
         assert len(dead) == 1
 
 
-def test_clearing_forgets_what_the_database_has(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, "w")
-    journal.append([Accepted(1, 1, AT, "r:25", "250 ok")])
-    journal.settled(all_of_it=True)
-    assert journal.path.read_bytes() == b""
-    journal.append([Accepted(2, 1, AT, "r:25", "250 ok")])
-    assert journal.path.read_bytes().count(b"\n") == 1
-    # not everything is in the database: the file stays for the next start
-    assert not journal.close()
-    assert journal.path.exists()
+def records_in(folder: Path) -> list[int]:
+    return sorted(path.read_bytes().count(b"\n") for path in folder.iterdir())
 
 
-def test_a_segment_that_is_full_goes_when_the_database_has_it_and_no_sooner(tmp_path: Path) -> None:
+def test_what_the_database_has_is_forgotten_and_nothing_that_came_meanwhile(tmp_path: Path) -> None:
     journal = Journal(tmp_path, "w")
-    many = [Accepted(n, 1, AT, "relay.example.org:25", "250 ok" * 20) for n in range(10_000)]
-    journal.append(many)
+    journal.append([Accepted(n, 1, AT, "r:25", "250 ok") for n in (1, 2)])
     journal.roll()
-    journal.append([Accepted(10_001, 1, AT, "r:25", "250 ok")])
-    assert len(list(tmp_path.iterdir())) == 2
-    journal.roll()  # the second one is short
-    assert len(list(tmp_path.iterdir())) == 2
-    journal.settled(all_of_it=False)
-    assert [path.read_bytes().count(b"\n") for path in tmp_path.iterdir()] == [1]
+    journal.append([Accepted(3, 1, AT, "r:25", "250 ok")])
+    assert records_in(tmp_path) == [1, 2]
+    journal.settled()
+    assert records_in(tmp_path) == [0, 1]
+    # not everything is in the database: that segment stays for the next start
     assert not journal.close()
     with of_the_dead(tmp_path) as dead:
-        assert [(worker, [record.delivery for record in found]) for worker, found in dead] == [
-            ("w", [10_001])
-        ]
+        assert [(worker, [record.delivery for record in found]) for worker, found in dead] == [("w", [3])]
+
+
+def test_what_the_database_could_not_take_stays_with_what_came_after(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "w")
+    for number in (1, 2, 3):
+        journal.append([Accepted(number, 1, AT, "r:25", "250 ok")])
+        journal.roll()
+    assert records_in(tmp_path) == [0, 1, 1, 1]
+    journal.settled()
+    assert records_in(tmp_path) == [0, 0, 0, 0]
+    assert journal.close()
+    assert records_in(tmp_path) == []
+
+
+def test_few_segments_serve_for_long(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "w")
+    for number in range(100):
+        journal.append([Accepted(number, 1, AT, "r:25", "250 ok")])
+        journal.roll()
+        journal.settled()
+    assert len(records_in(tmp_path)) == 2
+    assert journal.close()
 
 
 def test_all_segments_of_the_dead_are_replayed_and_none_of_the_living(tmp_path: Path) -> None:
     living = Journal(tmp_path, "host-1.2")
     living.append([Accepted(n, 1, AT, "r:25", "x" * 200) for n in range(10_000)])
     living.roll()
+    living.append([Accepted(10_000, 1, AT, "r:25", "x")])
     with of_the_dead(tmp_path) as dead:
         assert dead == []
     assert not living.close()
     with of_the_dead(tmp_path) as dead:
-        assert [(worker, len(found)) for worker, found in dead] == [("host-1.2", 10_000), ("host-1.2", 0)]
+        assert [(worker, len(found)) for worker, found in dead] == [("host-1.2", 10_000), ("host-1.2", 1)]
