@@ -20,7 +20,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from mailer import clock
 from mailer.inbox import serve_inbox
-from mailer.installation import Installation, listen_on, open_pool
+from mailer.installation import Installation, domain_limits, listen_on, open_pool
 from mailer.outbox.deliver import Worker, recover
 from mailer.outbox.retry import RetryPolicy
 from mailer.planfile import Standing
@@ -39,6 +39,7 @@ _EVERY = {
     "forewords": 60,
     "remind": 10,
     "start": 5,
+    "alarm": 5,
     "contributors": 60,
     "requests": 1,
     "receipts": 1,
@@ -66,6 +67,8 @@ def make_worker(house: Installation) -> Worker:
         now=_now,
         zone=house.plan.timezone,
         signer=house.signer,
+        domain_limits=domain_limits(house.settings),
+        error_rate=house.settings.error_rate,
     )
 
 
@@ -140,6 +143,7 @@ async def _clock(standing: Standing) -> AsyncIterator[None]:
         "forewords": lambda: asyncio.to_thread(clock.settle_forewords, standing.house, now=_now()),
         "remind": lambda: asyncio.to_thread(clock.remind, standing.house, now=_now()),
         "start": lambda: asyncio.to_thread(clock.start_due, standing.house, now=_now()),
+        "alarm": lambda: asyncio.to_thread(clock.alarm, standing.house, now=_now()),
         "contributors": lambda: asyncio.to_thread(clock.tell_contributors, standing.house, now=_now()),
         "requests": lambda: asyncio.to_thread(clock.answer_requests, standing.house, now=_now()),
         "receipts": lambda: asyncio.to_thread(clock.read_receipts, standing.house, now=_now()),

@@ -18,9 +18,9 @@ from jinja2 import TemplateError
 
 from mailer.feeds.fetch import FetchProblem, Kind, Policy, fetch, trusted
 from mailer.feeds.hosts import Turns, host_of
-from mailer.installation import Installation
+from mailer.installation import Installation, relays
 from mailer.issues.model import Issue, pictures_of
-from mailer.outbox.pace import expected_end, observed_pace
+from mailer.outbox.pace import bulk_capacity, expected_end, observed_pace
 from mailer.outbox.readers import count_readers, readers_of
 from mailer.render.choose import Numbered
 from mailer.render.editions import chooser_of, shown_of, with_page
@@ -75,7 +75,12 @@ def look_at(house: Installation, issue_id: int, *, now: datetime, network: bool)
         stationery = stationery_of(house.letterhead)
         chooser, pictures = chooser_of(session, issue, stationery), pictures_of(session, issue)
         report.people = count_readers(session, issue, today)
-        report.ends_at = expected_end(report.people, max(now, issue.send_at), observed_pace(session))
+        report.ends_at = expected_end(
+            report.people,
+            max(now, issue.send_at),
+            observed_pace(session),
+            bulk_capacity(session, relays(house.settings)),
+        )
     wanted = {chooser.digest(key): key for key in keys}
     if not wanted:  # nobody is on its list yet
         key = AudienceKey(issue.for_list or issue.list_key, "de", "", "")

@@ -30,6 +30,8 @@ _COMMANDS = {
     "entries": ("entries", "app"),
     "contributions": ("contributions", "app"),
     "deliveries": ("deliveries", "deliveries"),
+    "held": ("held", "app"),
+    "relays": ("relays", "app"),
     "receipts": ("receipts", "app"),
     "schedule": ("schedule", "app"),
     "subscribers": ("subscribers", "app"),

@@ -1,6 +1,7 @@
 """How fast the issues of late went out, and when one that is to go out will be done."""
 
 import statistics
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -8,6 +9,10 @@ from sqlalchemy.orm import Session
 
 from mailer.issues.model import Issue, IssueState
 from mailer.outbox.model import Delivery, DeliveryState
+from mailer.outbox.quota import Limit, for_bulk, seconds_for
+from mailer.outbox.shares import limits_of
+from mailer.outbox.tallies import rates
+from mailer.smtp import Relay
 
 #: issues that are looked back at, and how many mails one must have had to tell anything
 _ISSUES, _LEAST = 5, 50
@@ -34,6 +39,26 @@ def observed_pace(session: Session) -> float | None:
     return statistics.median(paces) if paces else None
 
 
-def expected_end(people: int, start: datetime, pace: float | None) -> datetime | None:
-    """When so many mails are out that begin to go at `start`; None if nothing is known of the pace."""
-    return start + timedelta(seconds=people / pace) if pace and people else None
+def bulk_capacity(session: Session, relays: Iterable[Relay]) -> list[tuple[Limit, ...]]:
+    """What the limits of each relay that does not stand by leave for an issue."""
+    set_by_staff = rates(session)
+    return [
+        for_bulk(limits_of(relay, set_by_staff), relay.reserve / 100)
+        for number, relay in enumerate(relays)
+        if (relay.weight if relay.weight is not None else number == 0)
+    ]
+
+
+def expected_end(
+    people: int, start: datetime, pace: float | None, capacity: Sequence[Sequence[Limit]] = ()
+) -> datetime | None:
+    """When so many mails are out that begin to go at `start`; None if nothing is known of the pace.
+
+    `capacity` are the limits of each relay: no pace of the past gets round them.
+    """
+    if not people:
+        return None
+    by_limits = seconds_for(people, capacity) if capacity else 0
+    if not pace:
+        return start + timedelta(seconds=by_limits) if by_limits else None
+    return start + timedelta(seconds=max(people / pace, by_limits))

@@ -112,6 +112,11 @@ def _room(taker: Taker) -> float:
     return math.inf if taker.most is None else taker.most
 
 
+def for_bulk(limits: Iterable[Limit], reserve: float) -> tuple[Limit, ...]:
+    """What these limits leave for bulk, when that share of them is for notices alone."""
+    return tuple(Limit(limit.span, max(1, int(limit.most * (1 - reserve)))) for limit in limits)
+
+
 def sent_within(seconds: float, limits: Sequence[Limit]) -> float:
     """How many mails can have gone so many seconds after the first one; math.inf without limits.
 
@@ -121,9 +126,21 @@ def sent_within(seconds: float, limits: Sequence[Limit]) -> float:
         return math.inf
     *shorter, longest = sorted(limits)
     whole, rest = divmod(seconds, longest.span)
-    a_span = min(longest.most, sent_within(longest.span, shorter))
-    return (
-        whole * a_span + min(longest.most, sent_within(rest, shorter))
-        if whole
-        else min(longest.most, sent_within(rest, shorter))
-    )
+    most = min(longest.most, sent_within(rest, shorter))
+    if whole:
+        most += whole * min(longest.most, sent_within(longest.span, shorter))
+    return most
+
+
+def seconds_for(n: int, relays: Sequence[Sequence[Limit]]) -> int:
+    """How many seconds `n` mails take at least, by the limits of these relays together."""
+    least, most = 0, 1
+    while sum(sent_within(most, each) for each in relays) < n:
+        least, most = most, most * 2
+    while least < most:
+        middle = (least + most) // 2
+        if sum(sent_within(middle, each) for each in relays) < n:
+            least = middle + 1
+        else:
+            most = middle
+    return least

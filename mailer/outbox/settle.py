@@ -64,8 +64,6 @@ _NO_SUCH_MAILBOX = frozenset({"5.1.1", "5.1.6", "5.1.10", "5.2.1"})
 _OF_ONE_MAILBOX = "4.2."
 #: tries after which a mail that cannot be made is held
 _UNMADE = 3
-#: span in seconds over which the pace of an issue is told
-PACE_SPAN = 60
 
 
 def settle(
@@ -107,7 +105,7 @@ def settle(
     verdicts = _verdicts(counted, by_try, ends)
     for issue, (sent, _) in verdicts.items():
         if sent:
-            tallies.add(session, f"issue:{issue}", PACE_SPAN, now.timestamp(), sent)
+            tallies.add(session, f"issue:{issue}", tallies.PACE_SPAN, now.timestamp(), sent)
     _note_domains(session, counted, by_try, set(troubled), now)
     return Settled(len(counted), verdicts)
 

@@ -54,15 +54,7 @@ class Shares:
 
     def set_rates(self, rates: Mapping[str, float]) -> None:
         """From now on the rates that staff set, by name of relay, replace those of the settings."""
-        self.limits = [
-            limits(
-                rate=rates.get(relay.name, relay.rate),
-                per_minute=relay.per_minute,
-                per_hour=relay.per_hour,
-                per_day=relay.per_day,
-            )
-            for relay in self.relays
-        ]
+        self.limits = [limits_of(relay, rates) for relay in self.relays]
         self.are_needed = len(self.relays) > 1 or any(self.limits)
 
     def room(self, session: Session, weights: Sequence[tuple[int, bool]], waiting: int, at: float) -> Room:
@@ -131,6 +123,16 @@ class Shares:
                 tallies.add(session, subject, limit.span, at, -unused, into=self._slots[key])
             if share:
                 self._slots[key] = tallies.add(session, subject, limit.span, at, share)
+
+
+def limits_of(relay: Relay, rates: Mapping[str, float]) -> tuple[Limit, ...]:
+    """The limits of a relay; a rate that staff set replaces that of the settings."""
+    return limits(
+        rate=rates.get(relay.name, relay.rate),
+        per_minute=relay.per_minute,
+        per_hour=relay.per_hour,
+        per_day=relay.per_day,
+    )
 
 
 def _subject(relay: str) -> str:

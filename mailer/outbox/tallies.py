@@ -9,6 +9,9 @@ from mailer.outbox.model import RelayRate, Tally
 from mailer.outbox.quota import Counted, Limit, oldest_slot, slot
 from subscribers.base import insert_into
 
+#: seconds over which the pace of an issue is told
+PACE_SPAN = 60
+
 
 def counted(session: Session, subjects: Iterable[str]) -> dict[str, list[Counted]]:
     """What was counted of each subject."""
@@ -53,3 +56,9 @@ def rates(session: Session) -> dict[str, float]:
     """The rates that staff set, of whatever relays have one."""
     rows = session.execute(select(RelayRate.relay, RelayRate.rate).where(RelayRate.rate.is_not(None)))
     return {row.relay: row.rate for row in rows}
+
+
+def set_rate(session: Session, relay: str, rate: float | None) -> None:
+    """From now on a relay gets so many mails a second; None: what the settings say."""
+    lock_rates(session, [relay])
+    session.get_one(RelayRate, relay).rate = rate

@@ -260,6 +260,7 @@ LETTERS: dict[str, dict[str, Any]] = {
     "reminder": STAFF,
     "overdue": STAFF,
     "emergency": STAFF,
+    "halted": STAFF | {"halted": ["12", "40"], "held": 3},
     "foreword": STAFF,
     "contribute": CONTRIBUTION
     | {"confirm_url": f"https://infomail.example.org/beitrag/{TOKEN}", "valid_days": 7, "pass_on": True},
