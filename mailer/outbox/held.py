@@ -38,7 +38,7 @@ def held_of(session: Session, issue: Issue) -> Sequence[Delivery]:
 
 
 def resend(session: Session, issue: Issue, only: Sequence[int] | None, *, actor: str, now: datetime) -> int:
-    """Send what is held of an issue, or these deliveries of it, once more, by the same Message-ID; how many."""
+    """Send what is held of an issue, or these of it, once more under the same Message-ID; how many it is."""
     resent: Any = session.execute(
         update(Delivery).where(*_which(issue, only)).values(state=DeliveryState.PENDING, reason=""),
         execution_options={"preserve_rowcount": True, "synchronize_session": False},

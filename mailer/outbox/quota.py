@@ -21,6 +21,8 @@ class Limit(NamedTuple):
 
     span: int
     most: int
+    #: whether a part of it can be kept for notices
+    can_reserve: bool = True
 
 
 class Counted(NamedTuple):
@@ -46,7 +48,9 @@ def limits(
     ]
     if rate is not None:
         span = _RATE_SPAN if rate >= 1 else math.ceil(_RATE_SPAN / rate)
-        found.insert(0, Limit(span, max(1, int(rate * span))))
+        # what is counted by different limits goes by their spans
+        span += span in (MINUTE, HOUR, DAY)
+        found.insert(0, Limit(span, max(1, int(rate * span)), can_reserve=False))
     return tuple(found)
 
 
@@ -65,16 +69,20 @@ def left(
 ) -> int | None:
     """How many mails may go now; None is without limit.
 
-    `kept_back` is the share of each limit that is not for these mails.
+    `kept_back` is the share of a limit that is not for these mails.
     """
     room = [
-        int(limit.most * (1 - kept_back))
+        _for_others(limit, kept_back)
         - sum(
             each.n for each in counted if each.span == limit.span and each.slot >= oldest_slot(limit.span, at)
         )
         for limit in limits
     ]
     return max(0, min(room)) if room else None
+
+
+def _for_others(limit: Limit, kept_back: float) -> int:
+    return int(limit.most * (1 - kept_back)) if limit.can_reserve else limit.most
 
 
 class Taker(NamedTuple):
@@ -114,7 +122,7 @@ def _room(taker: Taker) -> float:
 
 def for_bulk(limits: Iterable[Limit], reserve: float) -> tuple[Limit, ...]:
     """What these limits leave for bulk, when that share of them is for notices alone."""
-    return tuple(Limit(limit.span, max(1, int(limit.most * (1 - reserve)))) for limit in limits)
+    return tuple(limit._replace(most=max(1, _for_others(limit, reserve))) for limit in limits)
 
 
 def sent_within(seconds: float, limits: Sequence[Limit]) -> float:

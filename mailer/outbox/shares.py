@@ -72,15 +72,16 @@ class Shares:
     def deal(self, session: Session, weights: Sequence[tuple[int, bool]], n: int, at: float) -> Dealt:
         """Share `n` mails in hand out, after `room` in the same transaction, and count them."""
         tokens = [max(0, each) for each in self.tokens]
+        taken = [had - token for had, token in zip(self._dealt, tokens, strict=True)]
         takers = [
-            Taker(weight, self._most(number, sound, tokens[number], at) if weight else 0)
+            Taker(weight, self._most(number, sound, taken, at) if weight else 0)
             for number, (weight, sound) in enumerate(weights)
         ]
         shares = split(n, takers)
         if sum(shares) < n:
-            # the quick ones take what the slow ones are not asked to
+            # those that keep up take what the others are not asked to
             left_over = [
-                Taker(taker.weight, self._left(number, at, 0, shares[number]) if sound else 0)
+                Taker(taker.weight, self._left(number, at, 0, shares[number]) if sound and taker.most else 0)
                 for number, (taker, (_, sound)) in enumerate(zip(takers, weights, strict=True))
             ]
             more = split(n - sum(shares), left_over)
@@ -96,18 +97,16 @@ class Shares:
         for number, change in enumerate(dealt.changes):
             self.tokens[number] += change
 
-    def _most(self, number: int, sound: bool, token: int, at: float) -> int | None:
+    def _most(self, number: int, sound: bool, taken: Sequence[int], at: float) -> int | None:
         relay = self.relays[number]
         room = self._left(number, at, 0)
         if not sound:
             return 1 if room is None else min(1, room)
         if len(self.relays) == 1:
             return room
-        taken = self._dealt[number] - token
-        if self._dealt[number] and not taken:
-            keeps_up = 0  # it had some, and took none
-        else:
-            keeps_up = max(relay.window * relay.connections, _AHEAD * taken)
+        if self._dealt[number] and not taken[number] and any(taken):
+            return 0  # it had some and took none, and others did
+        keeps_up = max(relay.window * relay.connections, _AHEAD * taken[number])
         return keeps_up if room is None else min(room, keeps_up)
 
     def _left(self, number: int, at: float, kept_back: float, dealt: int = 0) -> int | None:
