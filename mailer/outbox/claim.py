@@ -138,7 +138,8 @@ def doubt(session: Session, *whose: ColumnElement[bool]) -> int:
 
 def next_due(session: Session) -> datetime | None:
     """When the next deferred delivery is to be tried again."""
-    return session.scalar(select(func.min(Delivery.due_at)).where(Delivery.due_at.is_not(None)))
+    deferred = Delivery.due_at.is_not(None), Delivery.state == DeliveryState.DEFERRED
+    return session.scalar(select(func.min(Delivery.due_at)).where(*deferred))
 
 
 def has_notices(session: Session) -> bool:
@@ -213,7 +214,8 @@ def _fresh(session: Session, limit: int, *which: ColumnElement[bool]) -> list[in
 def _due(session: Session, limit: int, now: datetime, *which: ColumnElement[bool]) -> list[int]:
     query = (
         select(Delivery.id)
-        .where(Delivery.due_at <= now, *which)
+        # by the index of what is due: nothing is said of settled_at, so that no other one fits
+        .where(Delivery.due_at <= now, Delivery.state == DeliveryState.DEFERRED, *which)
         .order_by(Delivery.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)

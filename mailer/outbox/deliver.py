@@ -30,8 +30,9 @@ from mailer.outbox.journal import Accepted, Journal
 from mailer.outbox.model import Delivery
 from mailer.outbox.orders import Orders, read_orders
 from mailer.outbox.quota import left
+from mailer.outbox.resting import remember, troubles
 from mailer.outbox.retry import RetryPolicy
-from mailer.outbox.settle import Tried, settle, troubles
+from mailer.outbox.settle import Tried, settle
 from mailer.outbox.shares import Dealt, Shares
 from mailer.render.dkim import Signer
 from mailer.render.letterhead import Letterhead
@@ -177,7 +178,8 @@ class Worker:
         await self._settle_taken()
 
     def _claim_is_due(self, now: float) -> bool:
-        if len(self._hand) <= self._at_once and (now >= self._claims_from or not self._hand.under_way):
+        is_done = not len(self._hand) and not self._hand.under_way
+        if len(self._hand) <= self._at_once and (now >= self._claims_from or is_done):
             return True
         # what one relay does not take is for the others
         return self._shares.are_needed and now - self._claimed_at >= _GROUP_SECONDS
@@ -240,6 +242,8 @@ class Worker:
                 if limit
                 else []
             )
+            for domain, trouble in turns.probed.items():
+                remember(session, domain, trouble)
             for domain, n in turns.taken.items():
                 if n:
                     limits = self.domain_limits[domain].limits

@@ -12,15 +12,16 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from mailer.outbox import figures, tallies
 from mailer.outbox.claim import IN_DOUBT
 from mailer.outbox.domains import Trouble, trouble_after
-from mailer.outbox.model import Attempt, Delivery, DeliveryState, DomainTrouble
+from mailer.outbox.model import Attempt, Delivery, DeliveryState
+from mailer.outbox.resting import remember, troubles
 from mailer.outbox.retry import RetryPolicy, draw, wait
-from subscribers.base import among, insert_into
+from subscribers.base import among
 from subscribers.model import InDoubt, MailingList, Subscriber, SuppressionReason
 from subscribers.subscribing import suppress
 
@@ -211,22 +212,7 @@ def _note_domains(
             now=now,
             chance=draw(),
         )
-        _remember(session, domain, after)
-
-
-def troubles(session: Session) -> dict[str, Trouble]:
-    """The domains that defer."""
-    rows = session.scalars(select(DomainTrouble))
-    return {row.domain: Trouble(row.deferred, row.rests, row.rest_until) for row in rows}
-
-
-def _remember(session: Session, domain: str, trouble: Trouble | None) -> None:
-    if trouble is None:
-        session.execute(delete(DomainTrouble).where(DomainTrouble.domain == domain))
-        return
-    values = {"deferred": trouble.deferred, "rests": trouble.rests, "rest_until": trouble.until}
-    statement = insert_into(session, DomainTrouble).values(domain=domain, **values)
-    session.execute(statement.on_conflict_do_update(index_elements=["domain"], set_=values))
+        remember(session, domain, after)
 
 
 class _Spelling:

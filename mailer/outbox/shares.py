@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.orm import Session
 
 from mailer.outbox import tallies
-from mailer.outbox.quota import Counted, Limit, Taker, left, limits, split
+from mailer.outbox.quota import Counted, Limit, Taker, left, limits, slot, split
 from mailer.smtp import Relay
 
 #: how many times what it took of late a relay is dealt, and at least what its connections hold
@@ -111,9 +111,11 @@ class Shares:
 
     def _left(self, number: int, at: float, kept_back: float, dealt: int = 0) -> int | None:
         """By the limits; tokens not used yet are dealt again, so they leave room."""
+        bounds = self.limits[number]
+        unused = max(0, self.tokens[number]) - dealt
+        returned = [Counted(limit.span, slot(limit.span, at), -unused) for limit in bounds]
         counted = self._counted.get(_subject(self.relays[number].name), [])
-        room = left(self.limits[number], counted, at, kept_back=kept_back)
-        return room if room is None else max(0, room + max(0, self.tokens[number]) - dealt)
+        return left(bounds, [*counted, *returned], at, kept_back=kept_back)
 
     def _count(self, session: Session, number: int, unused: int, share: int, at: float) -> None:
         for limit in self.limits[number]:

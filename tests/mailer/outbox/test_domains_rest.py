@@ -53,6 +53,12 @@ def test_after_a_rest_five_find_out_and_the_others_wait() -> None:
     turn = turns(troubles={"d": Trouble(5, 1, NOW - MINUTE)})
     waits = [turn.wait("d") for _ in range(8)]
     assert waits == [None] * 5 + [NOW + 2 * MINUTE] * 3
+    # the next claims let nobody through meanwhile, and what the five hear counts
+    probing = Trouble(5, 1, NOW + 2 * MINUTE, probing=True)
+    assert turn.probed == {"d": probing}
+    assert turns(troubles=turn.probed).wait("d") == NOW + 2 * MINUTE
+    assert after(probing, 5) == Trouble(10, 2, NOW + 10 * MINUTE)
+    assert after(probing, 0, taken=True) is None
 
 
 def test_what_is_over_a_rate_waits_for_its_turn_one_after_the_other() -> None:

@@ -60,6 +60,9 @@ _NOT_ABOUT_PEOPLE = {
     "editions": "the rendering for all readers of one kind; nobody's name is in it",
     "edition_audience": "which kind of readers gets which edition; nobody is named",
     "figures": "sums over many people",
+    "tallies": "how many mails went in a stretch of time",
+    "relay_rates": "how fast staff let a relay be",
+    "domain_troubles": "which servers do not take mail now; gone when they do",
 }
 #: and columns
 _NOT_SHOWN = {
