@@ -98,6 +98,8 @@ class Worker:
     _at_once: int = field(init=False, default=_FEWEST)
     #: domains that were known to defer at the last claim
     _troubled: frozenset[str] = field(init=False, default=frozenset())
+    #: mails that were settled since the last claim
+    _done: int = field(init=False, default=0)
     #: by the monotonic clock
     _claimed_at: float = field(init=False, default=0.0)
     _looked_at: float = field(init=False, default=0.0)
@@ -209,22 +211,24 @@ class Worker:
     async def _claim(self, *, notices_only: bool = False) -> bool:
         """Take more into the hand; whether there was any."""
         began = time.monotonic()
-        batch, dealt = await asyncio.to_thread(self._claim_now, len(self._hand), notices_only)
+        batch, dealt = await asyncio.to_thread(
+            self._claim_now, len(self._hand), self._hand.notices, notices_only
+        )
         self._shares.apply(dealt)
         self._hand.add(batch, self.now())
-        self._claimed_at, pace = began, began - self._claimed_at
-        if len(batch) >= self._at_once or pace > 1:
-            self._at_once = min(_MOST, max(_FEWEST, round(self._at_once / max(pace, 0.5))))
+        speed = self._done / (began - self._claimed_at)
+        self._at_once = min(_MOST, max(_FEWEST, round(speed)))
+        self._claimed_at, self._done = began, 0
         return bool(batch)
 
-    def _claim_now(self, waiting: int, notices_only: bool) -> tuple[list[Claimed], Dealt]:
+    def _claim_now(self, waiting: int, notices: int, notices_only: bool) -> tuple[list[Claimed], Dealt]:
         now = self.now()
         at = now.timestamp()
         weights = self.pool.weights
         with self.database.write() as session:
             limit = bulk = self._at_once if waiting <= self._at_once or notices_only else 0
             if self._shares.are_needed:
-                room = self._shares.room(session, weights, waiting, at)
+                room = self._shares.room(session, weights, waiting, at, notices=notices)
                 limit = limit if room.all is None else min(limit, room.all)
                 bulk = limit if room.bulk is None else min(limit, room.bulk)
             turns = self._turns(session, now)
@@ -280,6 +284,7 @@ class Worker:
         finally:
             # a full disk ends this, but what is known is still settled
             self._results += tries
+        self._done += len(results)
         self._hand.settled(map(_of, results))
         if len(self._results) >= _GROUP or not self._hand.under_way:
             self._something.set()

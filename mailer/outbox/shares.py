@@ -57,15 +57,26 @@ class Shares:
         self.limits = [limits_of(relay, rates) for relay in self.relays]
         self.are_needed = len(self.relays) > 1 or any(self.limits)
 
-    def room(self, session: Session, weights: Sequence[tuple[int, bool]], waiting: int, at: float) -> Room:
-        """How many mails more than those that wait in hand the relays can take now."""
+    def room(
+        self,
+        session: Session,
+        weights: Sequence[tuple[int, bool]],
+        waiting: int,
+        at: float,
+        *,
+        notices: int = 0,
+    ) -> Room:
+        """How many mails more than those that wait in hand, of which some are notices, can be taken now.
+
+        A notice goes before the bulk in hand, so it needs no room beside it.
+        """
         limited = [relay.name for number, relay in enumerate(self.relays) if self.limits[number]]
         if limited:
             tallies.lock_rates(session, limited)
         self._counted = tallies.counted(session, map(_subject, limited)) if limited else {}
         takers = [number for number, (weight, _) in enumerate(weights) if weight]
         return Room(
-            _more([self._left(number, at, 0) for number in takers], waiting),
+            _more([self._left(number, at, 0) for number in takers], notices),
             _more([self._left(number, at, self.relays[number].reserve / 100) for number in takers], waiting),
         )
 
