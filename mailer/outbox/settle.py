@@ -10,7 +10,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
@@ -81,13 +81,8 @@ def settle(
     _hold_some(session, tries, ends)
     by_try = {(tried.delivery, tried.attempt): tried for tried in tries}
     spell = _Spelling(session)
-    counted = session.execute(
-        spell.update,
-        {
-            "worker": worker,
-            "rows": json.dumps([(*key, *spell.end(end)) for key, end in ends.items()]),
-        },
-    ).all()
+    rows = json.dumps([(*key, *spell.end(end)) for key, end in ends.items()])
+    counted = [_Counted._make(row) for row in session.execute(spell.update, {"worker": worker, "rows": rows})]
     if not counted:
         return Settled(0, {})
     attempts = []
@@ -109,6 +104,18 @@ def settle(
             tallies.add(session, f"issue:{issue}", tallies.PACE_SPAN, now.timestamp(), sent)
     _note_domains(session, counted, by_try, set(troubled), now)
     return Settled(len(counted), verdicts)
+
+
+class _Counted(NamedTuple):
+    """A delivery that a try counts for."""
+
+    id: int
+    attempts: int
+    issue_id: int | None
+    list_key: str
+    municipality: str
+    domain: str
+    subscriber_id: int | None
 
 
 class _End(NamedTuple):
@@ -162,7 +169,9 @@ def _hold_some(session: Session, tries: Sequence[Tried], ends: dict[tuple[int, i
         )
 
 
-def _ended(counted: Sequence[Any], ends: dict[tuple[int, int], _End]) -> Iterable[tuple[figures.Count, int]]:
+def _ended(
+    counted: Sequence[_Counted], ends: dict[tuple[int, int], _End]
+) -> Iterable[tuple[figures.Count, int]]:
     sums: Counter[tuple[object, ...]] = Counter()
     for row in counted:
         end = ends[row.id, row.attempts]
@@ -173,7 +182,7 @@ def _ended(counted: Sequence[Any], ends: dict[tuple[int, int], _End]) -> Iterabl
 
 
 def _verdicts(
-    counted: Sequence[Any], by_try: dict[tuple[int, int], Tried], ends: dict[tuple[int, int], _End]
+    counted: Sequence[_Counted], by_try: dict[tuple[int, int], Tried], ends: dict[tuple[int, int], _End]
 ) -> dict[int, tuple[int, int]]:
     sums: dict[int, list[int]] = defaultdict(lambda: [0, 0])
     for row in counted:
@@ -186,7 +195,7 @@ def _verdicts(
 
 def _note_domains(
     session: Session,
-    counted: Sequence[Any],
+    counted: Sequence[_Counted],
     by_try: dict[tuple[int, int], Tried],
     troubled: set[str],
     now: datetime,
