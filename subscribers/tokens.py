@@ -23,6 +23,8 @@ from typing import Self
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = tuple(one + two for one in _ALPHABET for two in _ALPHABET)
+#: three characters each for 15 bits
+_TRIPLES = tuple(pair + one for pair in _PAIRS for one in _ALPHABET)
 _TAG = 10
 _SIGNED = 2 + 8 + 8
 LENGTH = 45
@@ -123,7 +125,7 @@ def _begun(key: bytes) -> hmac.HMAC:
 
 
 def _base32(data: bytes) -> str:
-    """28 bytes as 45 characters, in a third of the time that base64.b32encode takes."""
-    # 224 bits and 6 zeros are 23 groups of ten
-    number = int.from_bytes(data, "big") << 6
-    return "".join([_PAIRS[number >> shift & 1023] for shift in range(220, -1, -10)])[:LENGTH]
+    """28 bytes as 45 characters, in a quarter of the time that base64.b32encode takes."""
+    # 224 bits and a zero are 15 groups of fifteen
+    number = int.from_bytes(data, "big") << 1
+    return "".join([_TRIPLES[number >> shift & 32767] for shift in range(210, -1, -15)])
