@@ -50,6 +50,8 @@ _GROUP_SECONDS = 0.25
 #: seconds between two looks at what staff want, and for new mail when there was none
 _LOOK = 0.4
 _IDLE = 1.0
+#: seconds between two looks for issues that are done while others go out
+_FINISH = 5.0
 #: percent of failures that stop an issue
 ERROR_RATE = 20
 
@@ -103,6 +105,7 @@ class Worker:
     #: by the monotonic clock
     _claimed_at: float = field(init=False, default=0.0)
     _looked_at: float = field(init=False, default=0.0)
+    _finished_at: float = field(init=False, default=0.0)
     _claims_from: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
@@ -166,6 +169,7 @@ class Worker:
         if self._stop.is_set():
             hand.drop(lambda _: True)
             hand.is_over = True
+            self.pool.wake()
         elif now - self._looked_at >= _LOOK:
             await self._look()
         if not hand.is_over and self._claim_is_due(now):
@@ -189,6 +193,8 @@ class Worker:
     async def _look(self) -> None:
         """See what staff want: what they paused or cancelled leaves the hand, and notices come into it."""
         self._looked_at = time.monotonic()
+        if self._looked_at - self._finished_at >= _FINISH:
+            await asyncio.to_thread(self._finish)
         orders = await asyncio.to_thread(self._read_orders)
         self._shares.set_rates(orders.rates)
         for number, relay in enumerate(self.pool.relays):
@@ -332,11 +338,16 @@ class Worker:
         with self.database.write() as session:
             release(session, worker=self.name, only=only)
 
-    def _rest(self) -> float:
+    def _finish(self) -> None:
+        self._finished_at = time.monotonic()
         now = self.now()
         with self.database.write() as session:
             finish_cancelled(session, actor=f"worker:{self.name}", now=now)
             finish_issues(session, now=now)
+
+    def _rest(self) -> float:
+        self._finish()
+        with self.database.read() as session:
             due = next_due(session)
         if due is None:
             return _IDLE
