@@ -32,10 +32,10 @@ AT = 1_700_000_000.0
         ({}, ()),
         ({"per_hour": 1000}, (Limit(HOUR, 1000),)),
         ({"per_minute": 60, "per_day": 5}, (Limit(MINUTE, 60), Limit(DAY, 5))),
-        ({"rate": 50.0}, (Limit(10, 500, False),)),  # over ten seconds
-        ({"rate": 0.5}, (Limit(20, 10, False),)),  # over the time that ten of them take
+        ({"rate": 50.0}, (Limit(10, 591, False),)),  # ten seconds, what counts whole, and a second in hand
+        ({"rate": 0.5}, (Limit(20, 11, False),)),  # over the time that ten of them take
         ({"rate": 0.03}, (Limit(334, 10, False),)),
-        ({"rate": 1 / 6, "per_minute": 9}, (Limit(61, 10, False), Limit(MINUTE, 9))),  # counted apart
+        ({"rate": 1 / 6, "per_minute": 9}, (Limit(61, 11, False), Limit(MINUTE, 9))),  # counted apart
     ],
 )
 def test_options_come_to_limits(options: dict[str, float], expected: tuple[Limit, ...]) -> None:

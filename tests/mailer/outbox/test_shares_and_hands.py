@@ -97,11 +97,11 @@ def test_a_relay_that_took_nothing_keeps_no_mail_from_the_others(database: Datab
 
 def test_a_rate_that_staff_set_replaces_that_of_the_settings(database: Database) -> None:
     shares = Shares(relays("rate=100"))
-    assert room(database, shares) == Room(1000, 1000)  # of ten seconds
+    assert room(database, shares) == Room(1183, 1183)  # of twelve seconds
     with database.write() as session:
         set_rate(session, "r0.example.org:25", 2.0)
     shares.set_rates({"r0.example.org:25": 2.0})
-    assert room(database, shares) == Room(20, 20)
+    assert room(database, shares) == Room(23, 23)
 
 
 def claimed(number: int, *, domain: str = "example.org", issue: int | None = 1) -> Claimed:
