@@ -9,6 +9,7 @@ from jinja2 import TemplateError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from mailer.archive.views import views_of
 from mailer.cli import Refused, releasing
 from mailer.cli.origins import provenance_, verify_
 from mailer.cli.releasing import ISSUE, found, instant, what_waits
@@ -125,6 +126,7 @@ def show(issue_id: int = ISSUE, as_json: bool = JSON) -> None:
             "emergency": issue.emergency,
             "corrects": issue.corrects,
             "correction": issue.correction,
+            "archive_views": views_of(session, issue),
         }
         entries = [
             {

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, HTTPException, Request
 from sqlalchemy.orm import Session
 
+from mailer.archive.views import Views
 from mailer.database import Database
 from mailer.settings import Settings
 from mailer.web.pages import Pages
@@ -30,6 +31,8 @@ class Surroundings:
     pages: Pages
     #: of the dates that people type
     zone: ZoneInfo
+    #: how often archived issues were looked at; whoever runs the pages writes it down
+    views: Views
 
     @property
     def limits(self) -> Limits:
