@@ -20,8 +20,9 @@ from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
 
 from mailer.archive.model import ArchivedMail
-from mailer.issues.model import Entry, Issue, IssueState, entries_of
+from mailer.issues.model import Entry, EntryState, Issue, IssueState, entries_of
 from mailer.render.choose import Numbered, public, reaches
+from subscribers.base import Utc
 from subscribers.model import MailingList, Municipality, Visibility
 
 _NUMBERED = re.compile(r"([0-9]{4})-([1-9][0-9]{0,5})", re.ASCII)
@@ -84,6 +85,17 @@ def newest(session: Session, count: int) -> list[Published]:
 def since(session: Session, earliest: datetime) -> list[Published]:
     """The public issues that came out since `earliest`, newest first."""
     rows = session.execute(_newest_first(_public().where(Issue.sent_at >= earliest)))
+    return [_published(session, *row) for row in rows.all()]
+
+
+def with_events(session: Session, earliest: datetime) -> list[Published]:
+    """The public issues with something that ends at `earliest` or later, newest first."""
+    event = exists().where(
+        Entry.issue_id == Issue.id,
+        Entry.state == EntryState.PLACED,
+        func.coalesce(Entry.ends, Entry.starts, type_=Utc) >= earliest,
+    )
+    rows = session.execute(_newest_first(_public().where(event)))
     return [_published(session, *row) for row in rows.all()]
 
 

@@ -149,7 +149,7 @@ def public(entries: Iterable[Numbered]) -> list[Numbered]:
 
 
 def reaches(entry_places: Sequence[str], places: set[str]) -> bool:
-    """Whether what is meant for `entry_places` concerns somebody at `places`; either may be empty: it does."""
+    """Whether what is meant for `entry_places` concerns somebody at `places`; an empty side means yes."""
     if not entry_places or not places:
         return True
     return any(
