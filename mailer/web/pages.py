@@ -18,6 +18,7 @@ from mailer.translations import LANGUAGES, translations
 
 #: the settings that templates see: what stands in the imprint, and no secret
 _SHOWN = (
+    "public_url",
     "network",
     "sender_name",
     "sender_street",

@@ -1,5 +1,6 @@
 """What others take over into their own channels: an entry as text and HTML, an issue as a mail of theirs."""
 
+import re
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -17,6 +18,8 @@ router = APIRouter()
 
 #: columns of a text block: it is pasted where lines break by themselves
 _UNBROKEN = 100_000
+#: where HTML may be broken into lines without a change to what is seen
+_BETWEEN_BLOCKS = re.compile(r"(?<=>)(?=<(?:p|ul|ol|li|blockquote)>)")
 
 
 @router.api_route("/archiv/{newsletter}/{name}/{number}/weitergeben", methods=READING)
@@ -81,7 +84,8 @@ def html_of(
         "issue_url": f"{issue_url}#e{number}" if is_there else issue_url,
         "whole": whole,
     }
-    return clean_html(here.pages.render("snippet.html", published.language, **context))
+    html = clean_html(here.pages.render("snippet.html", published.language, **context))
+    return _BETWEEN_BLOCKS.sub("\n", html)
 
 
 def _mail(here: Here, opened: Opened, newsletter: str, name: str) -> tuple[Published, Draft]:
