@@ -157,6 +157,19 @@ def passed_on_in(entries: Sequence[Entry], ags: str) -> list[Numbered]:
     ]
 
 
+def public_words(issue: Issue, everything: Sequence[Entry], shown: Sequence[Numbered]) -> tuple[str, str]:
+    """Subject and words above the entries for who sees those `shown`: not if they name another one."""
+    seen = {number for number, _ in shown}
+    hidden = [
+        entry.title for number, entry in enumerate(everything, start=1) if number not in seen and entry.title
+    ]
+    plain = f"{issue.title} – {issue.number}/{issue.year}"
+    return (
+        plain if _names_one(issue.subject, hidden) else issue.subject,
+        "" if _names_one(issue.editorial, hidden) else issue.editorial,
+    )
+
+
 def municipality_names(session: Session, entries: Sequence[Numbered]) -> dict[str, str]:
     """AGS -> name, of the municipalities that the entries come from."""
     keys = {entry.municipality for _, entry in entries if entry.municipality}
@@ -185,16 +198,14 @@ def _newest_first(wanted: Select[Issue, str]) -> Select[Issue, str]:
 def _published(session: Session, issue: Issue, language: str) -> Published:
     everything = entries_of(session, issue)
     entries = open_to_all(everything)
-    seen = {entry.id for _, entry in entries}
-    hidden = [entry.title for entry in everything if entry.id not in seen and entry.title]
-    named_so = f"{issue.title} – {issue.number}/{issue.year}"
+    headline, editorial = public_words(issue, everything, entries)
     return Published(
         issue=issue,
         language=language,
         name=_name(session, issue),
         entries=entries,
-        headline=named_so if _names_one(issue.subject, hidden) else issue.subject,
-        editorial="" if _names_one(issue.editorial, hidden) else issue.editorial,
+        headline=headline,
+        editorial=editorial,
     )
 
 

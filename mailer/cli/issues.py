@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from mailer.archive.views import views_of
 from mailer.cli import Refused, releasing
+from mailer.cli.drafts import draft_
 from mailer.cli.origins import provenance_, verify_
 from mailer.cli.releasing import ISSUE, found, instant, what_waits
 from mailer.cli.surroundings import (
@@ -43,6 +44,7 @@ from subscribers.model import Role
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Numbers of the newsletters.")
 app.command("verify")(verify_)
 app.command("provenance")(provenance_)
+app.command("draft")(draft_)
 
 
 @app.command("compose")

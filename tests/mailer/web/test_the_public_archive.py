@@ -239,7 +239,10 @@ def test_views_add_up_over_processes_and_days(either_database: Database) -> None
         session.flush()
         issue = add_issue(session, 1, sent_at=NOW)
     today, before = NOW.date(), NOW.date() - timedelta(days=1)
-    for counted in ({(issue.id, today): 2, (issue.id, before): 5, (issue.id + 1, today): 9}, {(issue.id, today): 3}):
+    for counted in (
+        {(issue.id, today): 2, (issue.id, before): 5, (issue.id + 1, today): 9},
+        {(issue.id, today): 3},
+    ):
         with either_database.write() as session:
             add_views(session, counted)
     with either_database.read() as session:
@@ -281,7 +284,10 @@ def test_the_calendar_has_what_comes_and_the_last_thirty_days_each_once(
     assert str(events["Netzwerktreffen"]["LOCATION"]) == "Neuer Ort"
     assert str(found["X-WR-CALNAME"]) == "Netz der Gemeinden"
     assert answer.headers["cache-control"] == "public, max-age=900"
-    assert client.get("/archiv/termine.ics", headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+    assert (
+        client.get("/archiv/termine.ics", headers={"If-None-Match": answer.headers["etag"]}).status_code
+        == 304
+    )
 
 
 def test_an_empty_archive_is_no_error(client: TestClient, app: FastAPI) -> None:
