@@ -119,7 +119,7 @@ async def serve(
             taking = serve_intake(house.database, house.letterhead.return_path, lmtp, now=_now)
             await running.enter_async_context(taking)
         if pages:
-            await running.enter_async_context(_pages(house, pages, stop))
+            await running.enter_async_context(serve_pages(house, pages, stop))
         if timer:
             clock.sync_feeds(house)
             standing = Standing(house, taken_up=clock.sync_feeds)
@@ -189,7 +189,10 @@ async def _guarded(name: str, job: Callable[[], Awaitable[object]], looking: set
 
 
 @contextlib.asynccontextmanager
-async def _pages(house: Installation, listening: socket.socket, stop: asyncio.Event) -> AsyncIterator[None]:
+async def serve_pages(
+    house: Installation, listening: socket.socket, stop: asyncio.Event
+) -> AsyncIterator[None]:
+    """Answer on `listening` until the block ends, or the server does and sets `stop`."""
     from mailer.web.app import create_app  # a worker needs no pages
 
     views = Views()
@@ -207,7 +210,7 @@ async def _pages(house: Installation, listening: socket.socket, stop: asyncio.Ev
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     serving.add_done_callback(lambda _: stop.set())
     log.info("web.started", url=house.settings.public_url)
-    counting = asyncio.create_task(_write_views(house.database, views))
+    counting = asyncio.create_task(_keep_writing(house.database, views))
     try:
         yield
     finally:
@@ -216,17 +219,18 @@ async def _pages(house: Installation, listening: socket.socket, stop: asyncio.Ev
         counting.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await counting
-        await asyncio.to_thread(_add_views, house.database, views)
+        await asyncio.to_thread(write_views, house.database, views)
 
 
-async def _write_views(database: Database, views: Views) -> None:
+async def _keep_writing(database: Database, views: Views) -> None:
     """Write down now and then what the pages counted: their own sessions cannot write."""
     while True:
         await asyncio.sleep(_EVERY["views"])
-        await asyncio.to_thread(_add_views, database, views)
+        await asyncio.to_thread(write_views, database, views)
 
 
-def _add_views(database: Database, views: Views) -> None:
+def write_views(database: Database, views: Views) -> None:
+    """Put what was counted on record; what cannot be written now is counted on."""
     counted = views.take()
     if not counted:
         return

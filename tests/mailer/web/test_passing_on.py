@@ -17,6 +17,7 @@ from mailer.database import Database
 from mailer.feeds.identity import canonical
 from mailer.feeds.parse import parse
 from mailer.issues.model import Issue
+from tests.mailer.render.letters import SENDER
 from tests.mailer.web.archived import NOW, PATH, Archived, add_entry, add_issue, fill_archive
 from tests.mailer.web.test_the_public_archive import PUBLIC
 
@@ -24,8 +25,8 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 #: 45 characters of base32, however they are broken or encoded
 TOKEN = re.compile(r"(?<![a-z2-7])[a-z2-7]{45}(?![a-z2-7])", re.IGNORECASE)
 ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
-#: what an imprint must have (section 5 DDG), and what stands in no entry
-OF_THE_IMPRINT = {"info@example.org", "redaktion@example.org"}
+#: the operator's own, in the foot of the page and the imprint of the mail (section 5 DDG)
+OF_THE_IMPRINT = {"amt@example.org", SENDER["email"]}
 
 
 @pytest.fixture
@@ -46,10 +47,7 @@ def test_no_token_and_no_address_of_a_person_is_in_any_output(
     assert "erika@" not in text
     assert "/abmelden/" not in text
     assert "/ausgabe/" not in text
-    # the operator's own, in the page's foot or the mail's imprint, is all there may be
-    from tests.mailer.render.letters import SENDER
-
-    assert {each.rstrip(".") for each in ADDRESS.findall(text)} <= {SENDER["email"], "amt@example.org"}
+    assert {each.rstrip(".") for each in ADDRESS.findall(text)} <= OF_THE_IMPRINT
 
 
 def test_the_draft_is_a_mail_without_a_sender(client: TestClient, archived: Archived) -> None:
@@ -132,9 +130,6 @@ def test_our_feeds_are_read_by_our_own_reader_and_by_another(
         other = feedparser.parse(answer.content)
         assert not other.bozo
         assert [entry.id for entry in other.entries] == [item.identity for item in read.items]
-        assert [entry.title for entry in other.entries] == [
-            feedparser.parse(answer.content).entries[at].title for at in range(len(read.items))
-        ]
     else:
         assert answer.headers["content-type"] == "application/feed+json; charset=utf-8"
         assert answer.json()["feed_url"] == f"https://infomail.example.org{path}/feed.json"
@@ -204,7 +199,6 @@ def test_what_comes_in_again_has_the_address_that_it_went_out_from(
     """So the stories are known: an issue had them, and takes none again."""
     read = parse(client.get("/weitergeben/05999001/feed.json").content)
     by_title = {item.title: item.url for item in read.items}
-    # the last number is that of the entry as the sample made it
     assert by_title["Netzwerktreffen"].startswith("https://www.example.org/")
     # one without an address of its own keeps that of its place in the archive, apart from its neighbours
     ours = by_title["Von Hand geschrieben"]
@@ -238,6 +232,6 @@ def test_no_text_breaks_a_feed(text: str) -> None:
     assert not root.xpath("//*[local-name()='script']")
 
 
-def test_identifiers_are_the_same_wherever_the_service_moves() -> None:
-    assert urn("issue 0000000000000001") == "urn:uuid:" + urn("issue 0000000000000001")[9:]
-    assert urn("a") == urn("a") != urn("b")
+def test_identifiers_are_the_same_wherever_the_service_moves_and_for_ever() -> None:
+    assert urn("issue 0000000000000001") == "urn:uuid:ae2d460d-5f3b-5228-8ba2-43497fd43178"
+    assert urn("issue 0000000000000002") != urn("issue 0000000000000001")
