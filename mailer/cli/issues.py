@@ -9,7 +9,9 @@ from jinja2 import TemplateError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from mailer.archive.views import views_of
 from mailer.cli import Refused, releasing
+from mailer.cli.drafts import draft_
 from mailer.cli.origins import provenance_, verify_
 from mailer.cli.preflight import preflight_
 from mailer.cli.releasing import ISSUE, found, instant, what_waits
@@ -44,6 +46,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Numbers of t
 app.command("verify")(verify_)
 app.command("preflight")(preflight_)
 app.command("provenance")(provenance_)
+app.command("draft")(draft_)
 
 
 @app.command("compose")
@@ -127,6 +130,7 @@ def show(issue_id: int = ISSUE, as_json: bool = JSON) -> None:
             "emergency": issue.emergency,
             "corrects": issue.corrects,
             "correction": issue.correction,
+            "archive_views": views_of(session, issue),
         }
         entries = [
             {

@@ -4,6 +4,7 @@
     composing   the issues whose time has come
     reminding   what staff are told of those that wait for their release
     starting    approved issues, on their way
+    archiving   the mails of sent issues, for everybody
     people      what people are owed: offices, mails, what came back, what is kept no longer
 
 Every function may be called as often as one likes: the keys in the database make a second
@@ -13,6 +14,7 @@ clock, or a second call, change nothing.
 from dataclasses import dataclass
 from datetime import datetime
 
+from mailer.clock.archiving import archive_sent
 from mailer.clock.composing import compose_due, settle_forewords, suggest_new
 from mailer.clock.fetching import refresh_feeds, sync_feeds
 from mailer.clock.people import (
@@ -32,6 +34,7 @@ __all__ = [
     "NotReady",
     "Ticked",
     "answer_requests",
+    "archive_sent",
     "ask_holders",
     "compose_due",
     "lapse_offices",
@@ -65,6 +68,7 @@ class Ticked:
     #: subscriptions that ended with an office, and questions whether one is still right
     lapsed: int
     asked: int
+    archived: int
     contributors: int
     notices: int
     receipts: int
@@ -82,6 +86,7 @@ async def tick(house: Installation, *, now: datetime) -> Ticked:
         forewords=settle_forewords(house, now=now),
         reminded=remind(house, now=now),
         started=start_due(house, now=now),
+        archived=archive_sent(house, now=now),
         contributors=tell_contributors(house, now=now),
         notices=answer_requests(house, now=now),
         receipts=read_receipts(house, now=now),
