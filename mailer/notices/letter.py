@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from mailer.notices.model import Notice
 from mailer.render.letterhead import Letterhead
 from mailer.render.message import encode, header_value, text_only
-from mailer.render.mjml import compile_mjml
+from mailer.render.parts import body_names, html_part
 from mailer.render.template import environment
 from subscribers.base import new_handle
 from subscribers.model import Format, MailingList, Request, Subscriber
@@ -93,7 +93,7 @@ def letter(
             b"X-Auto-Response-Suppress: All",
         ],
         text=fill("body.txt"),
-        html=compile_mjml(fill("body.mjml")),
+        html=html_part(env, body_names(request.kind.value), context),
         sentinels={},
         boundary=f"=_{handle:016x}_=",
     )

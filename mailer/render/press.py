@@ -2,8 +2,8 @@
 
 Editions differ in which entries they have and in the words around them, while an entry looks the
 same in all of them. So the HTML of each entry is made once a language, on a page of its own
-(entry.mjml), and set into the page of each edition (body.mjml). How an entry looks never
-depends on its neighbours.
+(entry.mjml or entry.html), and set into the page of each edition (body.mjml or body.html). How an
+entry looks never depends on its neighbours.
 """
 
 import re
@@ -18,11 +18,12 @@ from markupsafe import Markup
 from mailer.issues.model import Entry, Issue
 from mailer.render.choose import Numbered, Setting, public
 from mailer.render.context import entry_context, issue_context, sections_of
+from mailer.render.finish import BadPage
 from mailer.render.headers import machine_headers
 from mailer.render.letterhead import letterhead_of
 from mailer.render.message import Slot, encode
-from mailer.render.mjml import BadMjml, compile_mjml
 from mailer.render.model import Stationery
+from mailer.render.parts import body_names, entry_names, html_part
 from mailer.render.template import Environment, environment
 from subscribers.model import FormOfAddress
 from subscribers.salutation import salutation
@@ -56,7 +57,7 @@ class Sheets:
         self._mark = f"x{secrets.token_hex(12)}"
 
     def html(self, context: Mapping[str, Any]) -> str:
-        """body.mjml, where `entry.block` is the HTML of that entry, made by entry.mjml."""
+        """The HTML part, where `entry.block` is the HTML of that entry, made by entry.mjml or entry.html."""
         sections, by_anchor = [], {}
         for section in context["sections"]:
             entries = []
@@ -64,7 +65,7 @@ class Sheets:
                 by_anchor[entry["anchor"]] = entry
                 entries.append({**entry, "block": Markup(f"{self._mark}-{entry['anchor']}x")})  # noqa: S704  ours
             sections.append({**section, "entries": entries})
-        page = compile_mjml(self.text("body.mjml", {**context, "sections": sections}))
+        page = html_part(self._env, body_names(self._folder), {**context, "sections": sections})
         set_in = re.compile(rf"{self._mark}-(\w+)x")
         return set_in.sub(lambda found: self._block(by_anchor[found[1]], context), page)
 
@@ -76,13 +77,13 @@ class Sheets:
         # all that differs between two renderings of an entry of one issue
         key = entry["anchor"], entry["municipality"]
         if key not in self._blocks:
-            # a newsletter with a body of its own need not have an entry.mjml of its own
-            page = self._env.select_template([f"{self._folder}/entry.mjml", "issue/entry.mjml"])
             same = {name: context[name] for name in ("language", "network")}
-            html = compile_mjml(page.render({**same, "entry": entry, "cut": self._mark}))
+            html = html_part(
+                self._env, entry_names(self._folder), {**same, "entry": entry, "cut": self._mark}
+            )
             pieces = html.split(self._mark)
             if len(pieces) != 3:
-                raise BadMjml("entry.mjml: {{ cut }} must stand once before the entry and once behind it")
+                raise BadPage("entry.mjml: {{ cut }} must stand once before the entry and once behind it")
             self._blocks[key] = pieces[1].strip()
         return self._blocks[key]
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mailer.render.mjml import BadMjml, NotSelfContained, compile_mjml
+from mailer.render.mjml import BadMjml, compile_mjml
+from mailer.render.selfcontained import NotSelfContained
 
 
 def page(content: str = "<mj-text>x</mj-text>", head: str = "") -> str:
