@@ -29,9 +29,20 @@ def finished(html: str) -> str:
     page = html[doctype.end() :] if doctype else html
     if not _ELEMENT.search(page):
         raise BadPage("there is no element in it")
+    sheets = "".join(_SHEET.findall(page))
+    # each part of each selector is looked for among all elements, and among all that are around it
+    if len(_SELECTED.findall(sheets)) * len(_ELEMENT.findall(page)) > _MOST_LOOKING:
+        raise BadPage("its style sheet has too many selectors for so many elements")
     inlined = _inlined(page)
     refuse_remote(inlined)
+    if conditional_comments(page) != conditional_comments(inlined):
+        raise BadPage("a comment for Outlook (<!--[if mso]>) did not come through as it was")
     return (doctype[1] if doctype else "<!doctype html>") + "\n" + inlined
+
+
+def conditional_comments(html: str) -> list[str]:
+    """The comments that Outlook reads, and those that end what it skips, as they stand there."""
+    return _CONDITIONAL.findall(html.replace("\r\n", "\n"))
 
 
 def without_noncharacters(text: str) -> str:
@@ -41,6 +52,10 @@ def without_noncharacters(text: str) -> str:
 
 _NO_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DOCTYPE = re.compile(r"\s*(<!doctype[^<>]*>)", re.I)
+_CONDITIONAL = re.compile(r"<!--(?:\[if|<!\[endif)(?:[^-]|-(?!->))*+-->")
+_MOST_LOOKING = 1_000_000
+_SHEET = re.compile(r"<style\b[^>]*>([^<]*)", re.I)
+_SELECTED = re.compile(r"[^\s,;:{}>+~]+(?=[\s,{>+~])")
 _ELEMENT = re.compile(r"<[a-z]", re.I)
 
 

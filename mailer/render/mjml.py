@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from mjml import mjml2html
 
 from mailer.render.finish import BadPage, finished, without_noncharacters
+from mailer.render.selfcontained import unfinished
 
 
 class BadMjml(BadPage):
@@ -37,7 +38,7 @@ _SURFACE = {"background-color", "border", "border-top", "border-bottom", "border
 _FONT = {"font-family", "font-size", "font-weight", "line-height", "color", "align"}
 
 #: element -> its attributes and where it may stand; what is not here is refused
-_ELEMENTS: dict[str, tuple[set[str], set[str]]] = {
+ELEMENTS: dict[str, tuple[set[str], set[str]]] = {
     "mjml": ({"lang", "dir"}, {""}),
     "mj-head": (set(), {"mjml"}),
     "mj-title": (set(), {"mj-head"}),
@@ -65,10 +66,19 @@ _ELEMENTS: dict[str, tuple[set[str], set[str]]] = {
         {"mj-column", "mj-attributes"},
     ),
 }
-_ENDING = {"mj-all", "mj-breakpoint", "mj-divider", "mj-spacer"}
+
+
+#: elements of HTML without an end tag
+VOID = {
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr",
+}  # fmt: skip
+_DEEPEST = 200
 
 
 def _check(source: str) -> None:
+    if (at := unfinished(source)) is not None:
+        tag = source[at : at + 20].split()[0]
+        raise BadMjml(f"line {source.count(chr(10), 0, at) + 1}: {tag} is never closed")
     checker = _Checker()
     checker.feed(source)
     checker.close()
@@ -83,18 +93,23 @@ class _Checker(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.is_open: list[tuple[str, int]] = []
+        self.depth = 0
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)
         self.handle_endtag(tag)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if not _is_mjml(tag):
+        if tag not in VOID:
+            self.depth += 1
+        if self.depth > _DEEPEST:  # the compiler would end the process
+            raise BadMjml(f"line {self.getpos()[0]}: <{tag}> is nested too deeply")
+        if not is_mjml(tag):
             return
         line = self.getpos()[0]
-        attributes, parents = _ELEMENTS.get(tag, (set(), set()))
+        attributes, parents = ELEMENTS.get(tag, (set(), set()))
         parent = self.is_open[-1][0] if self.is_open else ""
-        if tag not in _ELEMENTS:
+        if tag not in ELEMENTS:
             raise BadMjml(f"line {line}: <{tag}> is not known here")
         if parent not in parents:
             raise BadMjml(f"line {line}: <{tag}> cannot stand in <{parent}>")
@@ -104,14 +119,15 @@ class _Checker(HTMLParser):
         self.is_open.append((tag, line))
 
     def handle_endtag(self, tag: str) -> None:
-        if not _is_mjml(tag):
+        self.depth -= tag not in VOID
+        if not is_mjml(tag):
             return
         if not self.is_open or self.is_open[-1][0] != tag:
             raise BadMjml(f"line {self.getpos()[0]}: </{tag}> closes nothing")
         self.is_open.pop()
 
 
-def _is_mjml(tag: str) -> bool:
+def is_mjml(tag: str) -> bool:
     return tag == "mjml" or tag.startswith("mj-")
 
 

@@ -11,9 +11,34 @@ class NotSelfContained(ValueError):
 
 def refuse_remote(html: str) -> None:
     """Raises NotSelfContained."""
+    if (at := unfinished(html)) is not None:
+        raise NotSelfContained(f"{html[at : at + 20]!r} is never closed")
     looker = _Looker()
     looker.feed(html)
     looker.close()
+
+
+def unfinished(html: str) -> int | None:
+    """Where the first tag or comment stands that has no end, if there is one.
+
+    Mail programs differ in what they make of it, and Python's HTMLParser looks for the end anew from
+    each of them: for ever, if there are many.
+    """
+    at = 0
+    while (start := html.find("<", at)) >= 0:
+        if whole := _WHOLE.match(html, start):
+            at = whole.end()
+        elif _BEGUN.match(html, start):
+            return start
+        else:
+            at = start + 1
+    return None
+
+
+_BEGUN = re.compile(r"<[A-Za-z/!?]")
+_WHOLE = re.compile(
+    r"""<!--(?:[^-]|-(?!->))*+-->|<[!?/](?!--)[^>]*+>|<[A-Za-z](?:[^>"']++|"[^"]*+"|'[^']*+')*+>"""
+)
 
 
 class _Looker(HTMLParser):
@@ -49,7 +74,7 @@ class _Looker(HTMLParser):
     def handle_comment(self, data: str) -> None:
         # Outlook reads what stands in conditional comments
         if data.startswith("[if"):
-            _refuse_in_comment(data.partition(">")[2])
+            _refuse_in_comment(data.partition(">")[2].removesuffix("<![endif]").removesuffix("<!"))
 
 
 _FETCHING = {

@@ -88,9 +88,10 @@ _MISTAKES = (
     ValueError,
 )
 
-_ON_TEXT = {"upper", "lower", "strip", "startswith", "endswith"}
-_ON_ROWS = {"items", "keys", "values", "get"}
-_ON_DATES = {"year", "month", "day", "hour", "minute", "date", "time", "weekday", "isoformat"}
+#: what a template may call of texts, of rows and names, and of days
+ON_TEXT = {"upper", "lower", "strip", "startswith", "endswith"}
+ON_ROWS = {"items", "keys", "values", "get"}
+ON_DATES = {"year", "month", "day", "hour", "minute", "date", "time", "weekday", "isoformat"}
 #: values that turn into text of a length known beforehand
 _PLAIN = (str, int, float, date, type(None), Undefined)
 #: of Jinja's tests those that cost the same whatever is tested
@@ -195,11 +196,11 @@ class Environment(ImmutableSandboxedEnvironment):
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """As in Jinja's sandbox, and of plain values only what is cheap."""
         if isinstance(obj, str):
-            return attr in _ON_TEXT
+            return attr in ON_TEXT
         if isinstance(obj, (Mapping, list, tuple, set)):
-            return attr in _ON_ROWS
+            return attr in ON_ROWS
         if isinstance(obj, date):
-            return attr in _ON_DATES
+            return attr in ON_DATES
         if isinstance(obj, (int, float, bytes)):
             return False
         return super().is_safe_attribute(obj, attr, value)
