@@ -30,6 +30,11 @@ def finished(html: str) -> str:
     if not _ELEMENT.search(page):
         raise BadPage("there is no element in it")
     sheets = "".join(_SHEET.findall(page))
+    # the reader of style sheets takes very long over long ones, and over a comment that never ends
+    if len(sheets) > _LONGEST_SHEETS or "/*" in _COMMENT.sub("", sheets):
+        raise BadPage(
+            f"its style sheets are longer than {_LONGEST_SHEETS} characters, or a comment never ends"
+        )
     # each part of each selector is looked for among all elements, and among all that are around it
     if len(_SELECTED.findall(sheets)) * len(_ELEMENT.findall(page)) > _MOST_LOOKING:
         raise BadPage("its style sheet has too many selectors for so many elements")
@@ -53,6 +58,8 @@ def without_noncharacters(text: str) -> str:
 _NO_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DOCTYPE = re.compile(r"\s*(<!doctype[^<>]*>)", re.I)
 _CONDITIONAL = re.compile(r"<!--(?:\[if|<!\[endif)(?:[^-]|-(?!->))*+-->")
+_LONGEST_SHEETS = 20_000
+_COMMENT = re.compile(r"/\*(?:[^*]|\*(?!/))*+\*/")
 _MOST_LOOKING = 1_000_000
 _SHEET = re.compile(r"<style\b[^>]*>([^<]*)", re.I)
 _SELECTED = re.compile(r"[^\s,;:{}>+~]+(?=[\s,{>+~])")

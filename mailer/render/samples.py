@@ -306,8 +306,8 @@ _BARE_STAFF: Context = STAFF | {
     "feeds": [],
     "sections": [],
 }
-_STAFF = (STAFF, _BARE_STAFF | _BARE)
-#: a reminder of what has no time of its own is never written
+_RELEASED_ALONE = (STAFF, _BARE_STAFF | _BARE)
+#: what has no time of its own is not asked for
 _WITH_A_TIME = (STAFF, _BARE_STAFF | _BARE | {"issue": STAFF["issue"] | {"editorial": ""}})
 
 #: kind of notice -> its contexts
@@ -317,10 +317,10 @@ NOTICES: dict[str, tuple[Context, ...]] = {
     "preferences": (PREFERENCES, PREFERENCES | _BARE),
     "invite": (INVITE, INVITE | {"archive_url": ""} | _BARE),
     "still-right": (STILL_RIGHT, STILL_RIGHT | {"role": "mailbox"} | _BARE),
-    "draft-ready": _STAFF,
+    "draft-ready": _WITH_A_TIME,
     "reminder": _WITH_A_TIME,
     "overdue": (_WITH_A_TIME[0], _WITH_A_TIME[1] | {"until": STAFF["until"]}),
-    "emergency": _STAFF,
+    "emergency": _RELEASED_ALONE,
     "foreword": (
         FOREWORD,
         FOREWORD

@@ -46,7 +46,11 @@ from mailer.translations import translations
 
 
 def environment(
-    templates: Sequence[Path] | Mapping[str, str], language: str, *, zone: ZoneInfo
+    templates: Sequence[Path] | Mapping[str, str],
+    language: str,
+    *,
+    zone: ZoneInfo,
+    sort: "type[Environment] | None" = None,
 ) -> "Environment":
     """Templates from folders, the first that has one wins, or from their sources by name.
 
@@ -56,9 +60,9 @@ def environment(
     Filters of our own: `longdate` and `when(ends)`, both in `zone`; for text parts `plaintext` of
     HTML, `paragraphs`, `wrapped(lead)` and `underlined(mark, lead)`. Every mistake of a template
     raises jinja2.exceptions.TemplateError, what it must not do its SecurityError. One thread uses an
-    environment at a time.
+    environment at a time. `sort` is a kind of Environment that does more than that.
     """
-    env = Environment(
+    env = (sort or Environment)(
         loader=DictLoader(templates) if isinstance(templates, Mapping) else FileSystemLoader(list(templates)),
         undefined=StrictUndefined,
         autoescape=lambda name: name is not None and name.endswith((".mjml", ".html")),

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -19,5 +20,10 @@ class Finding:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """ "; nearest is ...", or nothing if none is near."""
-    close = difflib.get_close_matches(name[:40], list(known), n=1, cutoff=0.6)
+    return _nearest(name[:40], tuple(known))
+
+
+@lru_cache(maxsize=256)  # what is misspelt once is misspelt again
+def _nearest(name: str, known: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"; nearest is {close[0]}" if close else ""

@@ -106,7 +106,9 @@ class Names:
             self._within.pop()
             self._file = before
 
-    def _others(self, node: nodes.Include | nodes.Import | nodes.FromImport | nodes.Extends, scope: Any) -> None:
+    def _others(
+        self, node: nodes.Include | nodes.Import | nodes.FromImport | nodes.Extends, scope: Any
+    ) -> None:
         found = self._sources.first(self._sources.chosen(node))
         if found is not None:
             try:

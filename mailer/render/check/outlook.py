@@ -74,7 +74,11 @@ class _Reader(HTMLParser):
             yield f"Outlook ignores position: {style['position']}"
         if style.get("float", "none") != "none":
             yield f"Outlook ignores float: {style['float']}; use cells of a table or the attribute align"
-        if "max-width" in style and style["max-width"] not in ("none", "100%") and not self._has_width(said, style):
+        if (
+            "max-width" in style
+            and style["max-width"] not in ("none", "100%")
+            and not self._has_width(said, style)
+        ):
             yield f"Outlook ignores max-width: {style['max-width']}; give it the attribute width, too"
         if not self.shapes and ("background" in said or "url(" in _background(style)):
             yield "Outlook ignores pictures in the background; they need VML beside them"
@@ -88,7 +92,9 @@ class _Reader(HTMLParser):
                 yield f"Outlook ignores {name} with {unit[0].strip('0123456789.')}; write it in px"
 
     def _has_width(self, said: dict[str, str], style: dict[str, str]) -> bool:
-        fixed = re.fullmatch(r"\d+(?:px)?", said.get("width", "")) or re.fullmatch(r"\d+px", style.get("width", ""))
+        fixed = re.fullmatch(r"\d+(?:px)?", said.get("width", "")) or re.fullmatch(
+            r"\d+px", style.get("width", "")
+        )
         return self.ghosts > 0 or fixed is not None
 
     def _box(self, tag: str, style: dict[str, str]) -> Iterator[str]:
@@ -115,7 +121,9 @@ def _declared(css: str) -> dict[str, str]:
 
 
 def _background(style: dict[str, str]) -> str:
-    return " ".join(style[name] for name in ("background", "background-color", "background-image") if name in style)
+    return " ".join(
+        style[name] for name in ("background", "background-color", "background-image") if name in style
+    )
 
 
 def _moves_sideways(style: dict[str, str]) -> bool:

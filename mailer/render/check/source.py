@@ -166,7 +166,9 @@ class Composer:
                     yield from self._block(node.name, 0, blocks)
             elif isinstance(node, nodes.Include):
                 yield from self._included(file, node)
-            elif isinstance(node, (nodes.With, nodes.Scope, nodes.ScopedEvalContextModifier, nodes.FilterBlock)):
+            elif isinstance(
+                node, (nodes.With, nodes.Scope, nodes.ScopedEvalContextModifier, nodes.FilterBlock)
+            ):
                 yield from self._written(file, node.body, blocks, around)
             elif isinstance(node, (nodes.Macro, nodes.AssignBlock, nodes.CallBlock)):
                 self.fragments.append(tuple(self._written(file, node.body, blocks, around)))

@@ -68,7 +68,26 @@ _COMMENT = re.compile(r"/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)")
 _RULE = re.compile(r"\{([^{}]*)\}")
 _QUOTED = re.compile(r"""url\([^)]*\)|"[^"]*"|'[^']*'""")
 _HEX = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
-_UNITS = {"px", "pt", "em", "rem", "ex", "ch", "vw", "vh", "cm", "mm", "in", "pc", "deg", "s", "ms", "dpi", "dppx", "fr"}
+_UNITS = {
+    "px",
+    "pt",
+    "em",
+    "rem",
+    "ex",
+    "ch",
+    "vw",
+    "vh",
+    "cm",
+    "mm",
+    "in",
+    "pc",
+    "deg",
+    "s",
+    "ms",
+    "dpi",
+    "dppx",
+    "fr",
+}
 #: cssutils knows those of CSS 2.1 and some later ones
 _PROPERTIES = frozenset(cssutils.profile.knownNames) | {
     "align-items", "border-radius", "box-sizing", "color-scheme", "flex", "flex-direction", "flex-wrap", "gap", "grid",
