@@ -71,7 +71,7 @@ def check() -> None:
             part(settings)
         except NotConfigured as problem:
             problems += str(problem).splitlines()
-    notes = []
+    notes: list[str] = []
     for warns, line in _in_templates(settings):
         (notes if warns else problems).append(line)
     if not problems:

@@ -225,19 +225,21 @@ _ATTRIBUTE = re.compile(r"""([^\s=>"']+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'))?""")
 _SHEETS = {"style", "mj-style"}
 _HOLDING_HTML = {"mj-text", "mj-button", "mj-raw"}
 _HTML = VOID | {
-    "html", "head", "body", "title", "style", "a", "abbr", "address", "article", "aside", "b", "bdi", "bdo", "big",
-    "blockquote", "caption", "center", "cite", "code", "colgroup", "dd", "del", "dfn", "div", "dl", "dt", "em",
-    "figcaption", "figure", "font", "footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "i", "ins", "kbd", "li",
-    "main", "mark", "nav", "ol", "p", "pre", "q", "s", "samp", "section", "small", "span", "strike", "strong", "sub",
-    "sup", "table", "tbody", "td", "tfoot", "th", "thead", "time", "tr", "tt", "u", "ul", "var",
+    "html", "head", "body", "title", "style", "a", "abbr", "address", "article", "aside", "b", "bdi",
+    "bdo", "big", "blockquote", "caption", "center", "cite", "code", "colgroup", "dd", "del", "dfn",
+    "div", "dl", "dt", "em", "figcaption", "figure", "font", "footer", "h1", "h2", "h3", "h4", "h5", "h6",
+    "header", "i", "ins", "kbd", "li", "main", "mark", "nav", "ol", "p", "pre", "q", "s", "samp",
+    "section", "small", "span", "strike", "strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th",
+    "thead", "time", "tr", "tt", "u", "ul", "var",
 }  # fmt: skip
 _PREFIXES = ("data-", "aria-", "xmlns:", "xml:", "o:", "v:")
 _ATTRIBUTES = {
-    "abbr", "align", "alt", "axis", "background", "bgcolor", "border", "bordercolor", "cellpadding", "cellspacing",
-    "charset", "cite", "class", "clear", "color", "cols", "colspan", "content", "datetime", "dir", "face", "headers",
-    "height", "hidden", "href", "hreflang", "hspace", "http-equiv", "id", "itemprop", "itemscope", "itemtype", "lang",
-    "link", "media", "name", "noshade", "nowrap", "property", "rel", "reversed", "role", "rowspan", "rules", "scope",
-    "size", "span", "src", "srcset", "start", "style", "summary", "tabindex", "target", "text", "title", "translate",
-    "type", "valign", "value", "vlink", "vspace", "width", "xmlns", "alink", "topmargin", "leftmargin", "marginwidth",
+    "abbr", "align", "alt", "axis", "background", "bgcolor", "border", "bordercolor", "cellpadding",
+    "cellspacing", "charset", "cite", "class", "clear", "color", "cols", "colspan", "content", "datetime",
+    "dir", "face", "headers", "height", "hidden", "href", "hreflang", "hspace", "http-equiv", "id",
+    "itemprop", "itemscope", "itemtype", "lang", "link", "media", "name", "noshade", "nowrap", "property",
+    "rel", "reversed", "role", "rowspan", "rules", "scope", "size", "span", "src", "srcset", "start",
+    "style", "summary", "tabindex", "target", "text", "title", "translate", "type", "valign", "value",
+    "vlink", "vspace", "width", "xmlns", "alink", "topmargin", "leftmargin", "marginwidth",
     "marginheight", "frame",
 }  # fmt: skip

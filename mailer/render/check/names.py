@@ -147,8 +147,7 @@ class Names:
 
     def _if(self, node: nodes.If, scope: dict[str, Shape]) -> None:
         self._shape(node.test, scope)
-        for branch in (node.body, *([each] for each in node.elif_), node.else_):
-            self._body(branch, scope)
+        self._body([*node.body, *node.elif_, *node.else_], scope)
 
     def _assign(self, node: nodes.Assign, scope: dict[str, Shape]) -> None:
         self._bind(node.target, self._shape(node.node, scope), scope)

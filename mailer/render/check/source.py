@@ -6,6 +6,7 @@ branch or another stands in a fork.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from jinja2 import nodes
@@ -35,6 +36,10 @@ class Fork:
 
 
 Piece = Text | Fork
+#: what names another template
+Naming = nodes.Include | nodes.Import | nodes.FromImport | nodes.Extends
+#: what writes just what stands in it
+_PLAIN = (nodes.With, nodes.Scope, nodes.ScopedEvalContextModifier, nodes.FilterBlock)
 _Block = tuple[str, nodes.Block]
 
 
@@ -71,7 +76,7 @@ class Sources:
             return TemplateSyntaxError("this is not UTF-8", 1, name)
         return tree
 
-    def chosen(self, node: nodes.Include | nodes.Import | nodes.FromImport | nodes.Extends) -> list[str]:
+    def chosen(self, node: Naming) -> list[str]:
         """What it names; nothing where that is known only when it runs."""
         wanted = node.template
         names = wanted.items if isinstance(wanted, (nodes.List, nodes.Tuple)) else [wanted]
@@ -197,7 +202,5 @@ class Composer:
         if found in self._within:
             self.findings.add(Finding(file, node.lineno, f"{found} includes itself"))
             return
-        try:
+        with suppress(TemplateSyntaxError):  # told where that file itself is looked at
             yield from self.page(found)
-        except TemplateSyntaxError:
-            pass  # told where that file itself is looked at

@@ -19,7 +19,7 @@ from mailer.render.template import Environment
 _LONGEST = 300_000
 
 
-def tried(env: Environment, marked: "Marked", name: str, context: Mapping[str, Any]) -> Iterator[Finding]:
+def tried(env: Environment, marked: Environment, name: str, context: Mapping[str, Any]) -> Iterator[Finding]:
     """Fill `name`, and if it is HTML make it as it is mailed. `marked` has the same templates as `env`."""
     try:
         filled = env.get_template(name).render(context)
@@ -53,7 +53,11 @@ def told(problem: TemplateError, name: str) -> Finding:
 
 
 def _mapped(
-    problem: BadPage | NotSelfContained, filled: str, marked: "Marked", name: str, context: Mapping[str, Any]
+    problem: BadPage | NotSelfContained,
+    filled: str,
+    marked: Environment,
+    name: str,
+    context: Mapping[str, Any],
 ) -> Finding:
     """A mistake of what was made, told where it stands in what it was made of, if that can be found."""
     says = str(problem)
@@ -63,6 +67,7 @@ def _mapped(
         line = filled.count("\n", 0, at) + 1
     else:
         return Finding(name, 0, _capital(problem, says))
+    assert isinstance(marked, Marked)
     places = marked.lines(name, context, filled)
     file, line = places[min(line, len(places)) - 1] if places else (name, 0)
     return Finding(file, line, _capital(problem, says))

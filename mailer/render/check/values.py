@@ -1,7 +1,7 @@
 """Values that a mail program would pass over in silence: colours, lengths, words of style sheets."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import cssutils
 from cssutils.css.colors import COLORS
@@ -69,34 +69,20 @@ _RULE = re.compile(r"\{([^{}]*)\}")
 _QUOTED = re.compile(r"""url\([^)]*\)|"[^"]*"|'[^']*'""")
 _HEX = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 _UNITS = {
-    "px",
-    "pt",
-    "em",
-    "rem",
-    "ex",
-    "ch",
-    "vw",
-    "vh",
-    "cm",
-    "mm",
-    "in",
-    "pc",
-    "deg",
-    "s",
-    "ms",
-    "dpi",
-    "dppx",
-    "fr",
-}
+    "px", "pt", "em", "rem", "ex", "ch", "vw", "vh", "cm", "mm", "in", "pc", "deg", "s", "ms", "dpi",
+    "dppx", "fr",
+}  # fmt: skip
 #: cssutils knows those of CSS 2.1 and some later ones
 _PROPERTIES = frozenset(cssutils.profile.knownNames) | {
-    "align-items", "border-radius", "box-sizing", "color-scheme", "flex", "flex-direction", "flex-wrap", "gap", "grid",
-    "grid-template-columns", "hyphens", "justify-content", "object-fit", "opacity", "order", "overflow-wrap",
-    "supported-color-schemes", "text-decoration-color", "text-underline-offset", "text-wrap", "word-break", "word-wrap",
-    "border-collapse", "border-spacing", "table-layout", "max-width", "min-width", "max-height", "min-height",
-    "text-size-adjust", "background-size", "box-shadow", "text-overflow", "columns", "align-self", "text-decoration-thickness",
-    "forced-color-adjust", "print-color-adjust", "hanging-punctuation", "tab-size", "zoom", "accent-color", "aspect-ratio",
-    "border-top-left-radius", "border-top-right-radius", "border-bottom-left-radius", "border-bottom-right-radius",
+    "align-items", "border-radius", "box-sizing", "color-scheme", "flex", "flex-direction", "flex-wrap",
+    "gap", "grid", "grid-template-columns", "hyphens", "justify-content", "object-fit", "opacity",
+    "order", "overflow-wrap", "supported-color-schemes", "text-decoration-color", "text-underline-offset",
+    "text-wrap", "word-break", "word-wrap", "border-collapse", "border-spacing", "table-layout",
+    "max-width", "min-width", "max-height", "min-height", "text-size-adjust", "background-size",
+    "box-shadow", "text-overflow", "columns", "align-self", "text-decoration-thickness",
+    "forced-color-adjust", "print-color-adjust", "hanging-punctuation", "tab-size", "zoom",
+    "accent-color", "aspect-ratio", "border-top-left-radius", "border-top-right-radius",
+    "border-bottom-left-radius", "border-bottom-right-radius",
 }  # fmt: skip
 _LENGTH = r"(?:0|\d+(?:\.\d+)?px)"
 _SHARE = rf"(?:{_LENGTH}|\d+(?:\.\d+)?%)"
@@ -115,7 +101,7 @@ def _is_border(value: str) -> bool:
     return found is not None and (found[1] is None or _is_colour(found[1]))
 
 
-def _matching(pattern: str, *, most: int = 1):  # type: ignore[no-untyped-def]  # the type is that of the table below
+def _matching(pattern: str, *, most: int = 1) -> Callable[[str], bool]:
     whole = re.compile(rf"{pattern}(?:\s+{pattern}){{0,{most - 1}}}")
     return lambda value: whole.fullmatch(value) is not None
 
@@ -129,11 +115,19 @@ _VALUES = (
     ),
     ({"padding", "inner-padding"}, _matching(_SHARE, most=4), _FOUR),
     ({"border-radius"}, _matching(_SHARE, most=4), _FOUR),
-    ({"padding-top", "padding-right", "padding-bottom", "padding-left"}, _matching(_SHARE), "a length in px: 8px"),
+    (
+        {"padding-top", "padding-right", "padding-bottom", "padding-left"},
+        _matching(_SHARE),
+        "a length in px: 8px",
+    ),
     ({"font-size", "border-width", "height"}, _matching(_LENGTH), "a length in px: 16px"),
     ({"width"}, _matching(_SHARE), "a width in px or %: 600px"),
     ({"line-height"}, _matching(r"(?:\d+(?:\.\d+)?(?:px|%|em)?)"), "a number or a length: 1.5"),
-    ({"border", "border-top", "border-right", "border-bottom", "border-left"}, _is_border, "1px solid #c6d0da, or none"),
+    (
+        {"border", "border-top", "border-right", "border-bottom", "border-left"},
+        _is_border,
+        "1px solid #c6d0da, or none",
+    ),
     ({"border-style"}, _matching(f"(?:{_STYLES})"), f"one of {_STYLES.replace('|', ', ')}"),
     ({"font-weight"}, _matching("(?:normal|bold|bolder|lighter|[1-9]00)"), "normal, bold or 100 to 900"),
     ({"align", "text-align"}, _matching("(?:left|center|right|justify)"), "left, center, right or justify"),
