@@ -47,7 +47,8 @@ def told(problem: TemplateError, name: str) -> Finding:
         while traceback:
             template = traceback.tb_frame.f_globals.get("__jinja_template__")
             if template is not None:
-                file, line = template.name or name, template.get_corresponding_lineno(traceback.tb_lineno)
+                file = template.name or name
+                line = template.get_corresponding_lineno(traceback.tb_lineno)
             traceback = traceback.tb_next
     return Finding(file, line, problem.message or type(problem).__name__)
 

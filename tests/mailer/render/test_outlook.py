@@ -1,16 +1,11 @@
 """What Word passes over is found in finished HTML, and what stands in for it is accepted."""
 
 import pytest
-from mjml import mjml2html
 
 from mailer.render.check.outlook import ignored_by_outlook
-from mailer.render.finish import conditional_comments
-from mailer.render.parts import body_names
-from mailer.render.samples import NOTICES, samples_of
-from mailer.render.template import environment
-from mailer.shipped import shipped
+from mailer.render.finish import BadPage, conditional_comments, finished
+from mailer.render.samples import samples_of
 from tests.mailer.render.letters import HARD, LETTERS, rendered
-from tests.mailer.render.test_template import BERLIN
 
 _GHOST = '<!--[if mso]><table role="presentation" width="600"><tr><td><![endif]-->%s<!--[if mso]></td></tr></table><![endif]-->'
 _VML = '<!--[if mso]><v:rect fill="true"><v:fill src="cid:a" /><v:textbox><![endif]-->%s<!--[if mso]></v:textbox></v:rect><![endif]-->'
@@ -73,16 +68,26 @@ def test_nor_in_issues_that_are_hard_to_set(name: str) -> None:
     assert ignored_by_outlook(rendered("issue", HARD[name])[1]) == []
 
 
-@pytest.mark.parametrize("kind", NOTICES)
-def test_every_comment_for_outlook_comes_through_byte_by_byte_and_the_doctype_stands_first(kind: str) -> None:
-    env = environment([shipped("templates") / "mail"], "de", zone=BERLIN)
-    context = samples_of(kind)[0]
-    compiled = mjml2html(
-        env.get_template(body_names(kind)[1]).render(context), fonts={}, social_icon_origin=""
-    )
-    html = rendered(kind, context)[1]
+@pytest.mark.parametrize("kind", LETTERS)
+def test_every_comment_for_outlook_comes_through_byte_by_byte_and_the_doctype_stands_first(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[str] = []
+
+    def finished_and_kept(page: str) -> str:
+        compiled.append(page)
+        return finished(page)
+
+    monkeypatch.setattr("mailer.render.mjml.finished", finished_and_kept)
+    html = rendered(kind, samples_of(kind)[0])[1]
     comments = conditional_comments(html)
+    assert comments == conditional_comments(compiled[0])
     assert len(comments) == html.count("<!--[if") + html.count("<!--<![endif]-->") > 10
-    assert comments == conditional_comments(str(compiled))
     assert html.count("<![endif]-->") == html.count("<!--[if")
     assert html.startswith("<!doctype html>\n<html")
+
+
+def test_a_page_whose_comments_are_changed_on_the_way_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailer.render.finish._inlined", lambda page: page.replace("[if mso]", "[if  mso]"))
+    with pytest.raises(BadPage, match="comment for Outlook"):
+        finished(f"<html><body>{_GHOST % 'x'}</body></html>")
