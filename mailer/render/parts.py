@@ -12,6 +12,9 @@ from mailer.render.finish import finished, without_noncharacters
 from mailer.render.mjml import compile_mjml
 from mailer.render.template import Environment
 
+#: endings of the files that are templates
+TEMPLATES = (".mjml", ".txt", ".html", ".jinja")
+
 
 def body_names(folder: str) -> tuple[str, ...]:
     """Where the HTML part of a kind may stand, the first that exists is taken."""

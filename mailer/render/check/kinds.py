@@ -14,13 +14,11 @@ from mailer.render.check.markup import wrong_in_markup
 from mailer.render.check.names import Names, shape_of
 from mailer.render.check.source import Composer, Sources
 from mailer.render.check.trial import Marked, told, tried
-from mailer.render.parts import body_names, entry_names
+from mailer.render.parts import TEMPLATES, body_names, entry_names
 from mailer.render.samples import NOTICES, entry_samples_of, samples_of
 from mailer.render.template import environment
 from mailer.translations import texts_known
 
-#: endings of the files that are templates
-TEMPLATES = (".mjml", ".txt", ".html", ".jinja")
 _TEXTS = ("subject.txt", "body.txt")
 _BLOCK = Markup('<h3>Meldung</h3><p>Text <a href="https://example.org/">Mehr</a></p>')
 
