@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from mailer.notices.model import Notice
+from mailer.render.finish import without_noncharacters
 from mailer.render.letterhead import Letterhead
 from mailer.render.message import encode, header_value, text_only
 from mailer.render.parts import body_names, html_part
@@ -73,7 +74,7 @@ def letter(
     }
 
     def fill(name: str) -> str:
-        return env.get_template(f"{request.kind.value}/{name}").render(context)
+        return without_noncharacters(env.get_template(f"{request.kind.value}/{name}").render(context))
 
     subject = fill("subject.txt").strip()
     message_id = sign(desk.signing, Purpose.MESSAGE_ID, handle, recipient)

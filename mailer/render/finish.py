@@ -12,7 +12,7 @@ from functools import lru_cache
 import cssutils
 from premailer import Premailer
 
-from mailer.render.selfcontained import refuse_remote
+from mailer.render.selfcontained import comments, refuse_remote
 
 
 class BadPage(ValueError):
@@ -47,7 +47,8 @@ def finished(html: str) -> str:
 
 def conditional_comments(html: str) -> list[str]:
     """The comments that Outlook reads, and those that end what it skips, as they stand there."""
-    return _CONDITIONAL.findall(html.replace("\r\n", "\n"))
+    found = comments(html.replace("\r\n", "\n"))
+    return [each for each in found if each.startswith(("<!--[if", "<!--<![endif"))]
 
 
 def without_noncharacters(text: str) -> str:
@@ -57,7 +58,6 @@ def without_noncharacters(text: str) -> str:
 
 _NO_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DOCTYPE = re.compile(r"\s*(<!doctype[^<>]*>)", re.I)
-_CONDITIONAL = re.compile(r"<!--(?:\[if|<!\[endif)(?:[^-]|-(?!->))*+-->")
 _LONGEST_SHEETS = 20_000
 _COMMENT = re.compile(r"/\*(?:[^*]|\*(?!/))*+\*/")
 _MOST_LOOKING = 1_000_000

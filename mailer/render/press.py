@@ -18,7 +18,7 @@ from markupsafe import Markup
 from mailer.issues.model import Entry, Issue
 from mailer.render.choose import Numbered, Setting, public
 from mailer.render.context import entry_context, issue_context, sections_of
-from mailer.render.finish import BadPage
+from mailer.render.finish import BadPage, without_noncharacters
 from mailer.render.headers import machine_headers
 from mailer.render.letterhead import letterhead_of
 from mailer.render.message import Slot, encode
@@ -71,7 +71,7 @@ class Sheets:
 
     def text(self, name: str, context: Mapping[str, Any]) -> str:
         """A template of the kind, filled and otherwise left as it is."""
-        return self._env.get_template(f"{self._folder}/{name}").render(context)
+        return without_noncharacters(self._env.get_template(f"{self._folder}/{name}").render(context))
 
     def _block(self, entry: Mapping[str, Any], context: Mapping[str, Any]) -> str:
         # all that differs between two renderings of an entry of one issue

@@ -35,6 +35,11 @@ def unfinished(html: str) -> int | None:
     return None
 
 
+def comments(html: str) -> list[str]:
+    """All comments. What looks like one in the value of an attribute is none."""
+    return [whole[0] for whole in _WHOLE.finditer(html) if whole[0].startswith("<!--")]
+
+
 _BEGUN = re.compile(r"<[A-Za-z/!?]")
 _WHOLE = re.compile(
     r"""<!--(?:[^-]|-(?!->))*+-->|<[!?/](?!--)[^>]*+>|<[A-Za-z](?:[^>"']++|"[^"]*+"|'[^']*+')*+>"""
