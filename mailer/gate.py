@@ -24,10 +24,11 @@ from mailer.outbox.pace import expected_end, observed_pace
 from mailer.outbox.readers import count_readers, readers_of
 from mailer.render.choose import Numbered
 from mailer.render.editions import chooser_of, shown_of, with_page
+from mailer.render.finish import BadPage
 from mailer.render.message import Prepared, Slot, header_value, salutation
-from mailer.render.mjml import BadMjml, NotSelfContained
 from mailer.render.preflight import Finding, Page, Severity, imprint_gaps, inspect
 from mailer.render.press import Press, Rendered
+from mailer.render.selfcontained import NotSelfContained
 from mailer.render.stationery import stationery_of
 from subscribers.audience import AudienceKey, audience_keys
 
@@ -92,7 +93,7 @@ def look_at(house: Installation, issue_id: int, *, now: datetime, network: bool)
         except NotSelfContained as problem:
             report.add([Finding("remote", {"found": str(problem)})])
             continue
-        except (TemplateError, BadMjml) as problem:
+        except (TemplateError, BadPage) as problem:
             report.add([Finding("template", {"problem": str(problem)})])
             continue
         report.add(_inspected(house, issue, entries, rendered))

@@ -32,6 +32,7 @@ _COMMANDS = {
     "deliveries": ("deliveries", "deliveries"),
     "receipts": ("receipts", "app"),
     "schedule": ("schedule", "app"),
+    "templates": ("templates", "app"),
     "subscribers": ("subscribers", "app"),
     "lists": ("lists", "app"),
     "municipalities": ("municipalities", "app"),

@@ -12,8 +12,9 @@ from mailer.cli.releasing import ISSUE, found
 from mailer.cli.surroundings import open_house
 from mailer.issues.model import entries_of, pictures_of
 from mailer.render.editions import chooser_of
-from mailer.render.mjml import BadMjml, NotSelfContained
+from mailer.render.finish import BadPage
 from mailer.render.pictures import on_the_web
+from mailer.render.selfcontained import NotSelfContained
 from mailer.render.stationery import stationery_of
 from subscribers.model import MailingList, Municipality
 
@@ -55,7 +56,7 @@ def draft_(
             words=words,
             page=f"{house.letterhead.links.base}{published.path}" if published else "",
         )
-    except (TemplateError, BadMjml, NotSelfContained) as problem:
+    except (TemplateError, BadPage, NotSelfContained) as problem:
         raise Refused(f"issue {issue_id}: its template: {problem}") from None
     path = file or Path(f"issue-{issue_id}.eml")
     sheet = house.letterhead

@@ -34,8 +34,9 @@ from mailer.issues.model import Issue, IssueState, entries_of, issues_of, pictur
 from mailer.outbox import figures
 from mailer.outbox.trial import send_trial
 from mailer.render.editions import chooser_of, with_page
-from mailer.render.mjml import BadMjml, NotSelfContained
+from mailer.render.finish import BadPage
 from mailer.render.press import Press, Rendered
+from mailer.render.selfcontained import NotSelfContained
 from mailer.render.stationery import stationery_of
 from mailer.smtp import Outcome, Result
 from subscribers.addresses import BadAddress, normalise
@@ -297,5 +298,5 @@ def _rendered(
     setting = with_page(chooser.setting(key), issue, digest, house.signing)
     try:
         return Press(issue, stationery, pictures).edition(chooser.visible(key), setting, digest)
-    except (TemplateError, BadMjml, NotSelfContained) as problem:
+    except (TemplateError, BadPage, NotSelfContained) as problem:
         raise Refused(f"issue {issue_id}: its template: {problem}") from None

@@ -13,8 +13,9 @@ from mailer.archive.published import of_issue, without_mail
 from mailer.installation import Installation
 from mailer.issues.model import pictures_of
 from mailer.render.editions import chooser_of
-from mailer.render.mjml import BadMjml, NotSelfContained
+from mailer.render.finish import BadPage
 from mailer.render.model import Edition, Stationery
+from mailer.render.selfcontained import NotSelfContained
 from mailer.render.stationery import stationery_of
 from subscribers.base import insert_into
 
@@ -49,7 +50,7 @@ def _archive(house: Installation, issue_id: int, now: datetime) -> bool:
             words=published.words,
             page=page,
         )
-    except (TemplateError, BadMjml, NotSelfContained) as problem:
+    except (TemplateError, BadPage, NotSelfContained) as problem:
         log.warning("archive.not_rendered", issue=issue_id, reason=str(problem))
         return False
     with house.database.write() as session:

@@ -2,8 +2,8 @@
 
 Editions differ in which entries they have and in the words around them, while an entry looks the
 same in all of them. So the HTML of each entry is made once a language, on a page of its own
-(entry.mjml), and set into the page of each edition (body.mjml). How an entry looks never
-depends on its neighbours.
+(entry.mjml or entry.html), and set into the page of each edition (body.mjml or body.html). How an
+entry looks never depends on its neighbours.
 """
 
 import re
@@ -19,11 +19,12 @@ from mailer.feeds.model import Picture
 from mailer.issues.model import Entry, Issue
 from mailer.render.choose import Numbered, Setting, public
 from mailer.render.context import entry_context, issue_context, picture_context, sections_of
+from mailer.render.finish import BadPage
 from mailer.render.headers import machine_headers
 from mailer.render.letterhead import letterhead_of
 from mailer.render.message import Slot, encode
-from mailer.render.mjml import BadMjml, compile_mjml
 from mailer.render.model import Stationery
+from mailer.render.parts import body_names, entry_names, html_part, subject_line, text_part
 from mailer.render.pictures import on_the_web, travelling
 from mailer.render.template import Environment, environment
 from subscribers.model import FormOfAddress
@@ -66,7 +67,7 @@ class Sheets:
         self._mark = f"x{secrets.token_hex(12)}"
 
     def html(self, context: Mapping[str, Any]) -> str:
-        """body.mjml, where `entry.block` is the HTML of that entry, made by entry.mjml."""
+        """The HTML part, where `entry.block` is the HTML of that entry, made by entry.mjml or entry.html."""
         sections, by_anchor = [], {}
         for section in context["sections"]:
             entries = []
@@ -74,25 +75,27 @@ class Sheets:
                 by_anchor[entry["anchor"]] = entry
                 entries.append({**entry, "block": Markup(f"{self._mark}-{entry['anchor']}-")})  # noqa: S704  ours
             sections.append({**section, "entries": entries})
-        page = compile_mjml(self.text("body.mjml", {**context, "sections": sections}))
+        page = html_part(self._env, body_names(self._folder), {**context, "sections": sections})
         set_in = re.compile(rf"{self._mark}-(\w+)-")
         return set_in.sub(lambda found: self._block(by_anchor[found[1]], context), page)
 
-    def text(self, name: str, context: Mapping[str, Any]) -> str:
-        """A template of the kind, filled and otherwise left as it is."""
-        return self._env.get_template(f"{self._folder}/{name}").render(context)
+    def subject(self, context: Mapping[str, Any]) -> str:
+        return subject_line(self._env, self._folder, context)
+
+    def text(self, context: Mapping[str, Any]) -> str:
+        return text_part(self._env, self._folder, context)
 
     def _block(self, entry: Mapping[str, Any], context: Mapping[str, Any]) -> str:
         # all that differs between two renderings of an entry of one issue
         key = tuple(entry[name] for name in ("anchor", "municipality", "calendar_url", "contact"))
         if key not in self._blocks:
-            # a newsletter with a body of its own need not have an entry.mjml of its own
-            page = self._env.select_template([f"{self._folder}/entry.mjml", "issue/entry.mjml"])
             same = {name: context[name] for name in ("language", "network", "brand")}
-            html = compile_mjml(page.render({**same, "entry": entry, "cut": self._mark}))
+            html = html_part(
+                self._env, entry_names(self._folder), {**same, "entry": entry, "cut": self._mark}
+            )
             pieces = html.split(self._mark)
             if len(pieces) != 3:
-                raise BadMjml("entry.mjml: {{ cut }} must stand once before the entry and once behind it")
+                raise BadPage("entry.mjml: {{ cut }} must stand once before the entry and once behind it")
             self._blocks[key] = pieces[1].strip()
         return self._blocks[key]
 
@@ -158,9 +161,9 @@ class Press:
         )
         sheets = self._sheets_in(setting["language"])
         return (
-            sheets.text("subject.txt", in_text).strip(),
+            sheets.subject(in_text),
             sheets.html(in_html),
-            sheets.text("body.txt", in_text),
+            sheets.text(in_text),
         )
 
     def _entry(self, number: int, entry: Entry, setting: Setting, archive_url: str) -> dict[str, Any]:
