@@ -6,6 +6,7 @@ never follows a link that is anybody's own.
 """
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,11 +14,10 @@ from datetime import datetime
 from email.utils import format_datetime
 from zoneinfo import ZoneInfo
 
-import httpx2
 from jinja2 import TemplateError
 
-from mailer.feeds.fetch import FetchProblem, Kind, Policy, fetch, trusted
-from mailer.feeds.hosts import Turns, host_of
+from mailer.feeds.following import follow
+from mailer.feeds.hosts import host_of
 from mailer.installation import Installation
 from mailer.issues.model import Issue, pictures_of
 from mailer.outbox.pace import expected_end, observed_pace
@@ -29,12 +29,8 @@ from mailer.render.mjml import BadMjml, NotSelfContained
 from mailer.render.preflight import Finding, Page, Severity, imprint_gaps, inspect
 from mailer.render.press import Press, Rendered
 from mailer.render.stationery import stationery_of
+from mailer.rspamd import Unweighed, weigh
 from subscribers.audience import AudienceKey, audience_keys
-
-#: seconds for one link, for all of them, and for rspamd
-_ONE, _ALL, _SPAM = 8.0, 60.0, 10.0
-#: bytes after which a document counts as there
-_ENOUGH = 200_000
 
 
 @dataclass
@@ -82,7 +78,7 @@ def look_at(house: Installation, issue_id: int, *, now: datetime, network: bool)
         wanted = {chooser.digest(key): key}
     report.editions = len(wanted)
     press = Press(issue, stationery, pictures)
-    rendered: Rendered | None = None
+    messages: list[bytes] = []
     urls: dict[str, None] = {}
     for digest, key in sorted(wanted.items()):
         entries = chooser.visible(key)
@@ -96,9 +92,10 @@ def look_at(house: Installation, issue_id: int, *, now: datetime, network: bool)
             report.add([Finding("template", {"problem": str(problem)})])
             continue
         report.add(_inspected(house, issue, entries, rendered))
+        messages.append(rendered.message)
         urls |= dict.fromkeys(url for _, url in Page(rendered.html).links)
     if network:
-        report.add(asyncio.run(_reached(house, list(urls), rendered, now)))
+        report.add(asyncio.run(_reached(house, list(urls), messages, now)))
     return report
 
 
@@ -117,68 +114,48 @@ def _inspected(
 
 
 async def _reached(
-    house: Installation, urls: Sequence[str], rendered: Rendered | None, now: datetime
+    house: Installation, urls: Sequence[str], messages: Sequence[bytes], now: datetime
 ) -> list[Finding]:
-    ours = house.letterhead.links.base
-    others = [url for url in urls if url.startswith(("http://", "https://")) and not url.startswith(ours)]
-    found = await _followed(others, house.fetching)
-    if house.settings.rspamd_url and rendered is not None:
-        found.append(await _weighed(house, rendered, now))
-    return [finding for finding in found if finding is not None]
-
-
-async def _followed(urls: Sequence[str], policy: Policy) -> list[Finding | None]:
-    """Whether each leads somewhere; None where it does."""
-    bounded = Policy(
-        max_bytes=_ENOUGH,
-        total_seconds=_ONE,
-        max_redirects=policy.max_redirects,
-        host_pause=policy.host_pause,
-        allow_private=policy.allow_private,
-        allowed_ports=policy.allowed_ports,
-        proxy=policy.proxy,
-        ca_bundle=policy.ca_bundle,
-        user_agent=policy.user_agent,
-    )
-    try:
-        trust = await asyncio.to_thread(trusted, policy.ca_bundle)
-    except FetchProblem as problem:
-        return [Finding("link-unchecked", {"problem": problem.message, "url": url[:100]}) for url in urls]
-    turns = Turns(policy.host_pause)
-
-    async def follow(url: str) -> Finding | None:
-        try:
-            async with turns.turn(host_of(url)):
-                await fetch(url, policy=bounded, trust=trust)
-        except FetchProblem as problem:
-            if problem.kind is Kind.TOO_LARGE:
-                return None
-            # a server that answers so means this address; anything else may be about us
-            code = "dead-link" if problem.status in (404, 410) else "link-unchecked"
-            return Finding(code, {"problem": problem.message, "url": url[:100]})
-        return None
-
-    tasks = [asyncio.create_task(follow(url)) for url in urls]
-    if tasks:
-        await asyncio.wait(tasks, timeout=_ALL)
-    found: list[Finding | None] = []
-    for url, task in zip(urls, tasks, strict=True):
-        if task.done():
-            found.append(task.result())
-        else:
-            task.cancel()
-            found.append(Finding("link-unchecked", {"problem": f"not within {_ALL:g} s", "url": url[:100]}))
-    await asyncio.gather(*tasks, return_exceptions=True)
+    own = host_of(house.letterhead.links.base)
+    others = [url for url in urls if url.startswith(("http://", "https://")) and host_of(url) != own]
+    personal = [url for url in others if _PERSONAL.search(url)]
+    found = [_unchecked(url, "it may be somebody's own") for url in personal]
+    for followed in await follow([url for url in others if url not in personal], policy=house.fetching):
+        if followed.is_broken:
+            found.append(Finding("dead-link", {"problem": followed.problem, "url": followed.url[:100]}))
+        elif followed.problem:
+            found.append(_unchecked(followed.url, followed.problem))
+    if house.settings.rspamd_url:
+        found += await _weighed(house, messages, now)
     return found
 
 
-async def _weighed(house: Installation, rendered: Rendered, now: datetime) -> Finding | None:
-    """What rspamd says of a mail of this edition (its /checkv2)."""
+def _unchecked(url: str, problem: str) -> Finding:
+    return Finding("link-unchecked", {"problem": problem, "url": url[:100]})
+
+
+async def _weighed(house: Installation, messages: Sequence[bytes], now: datetime) -> list[Finding]:
+    """What rspamd says of a mail of each edition, as it would leave; when it fails, it is asked no more."""
+    found: list[Finding] = []
+    for message in messages:
+        mail = _addressed(house, message, now)
+        try:
+            weighed = await weigh(
+                mail, url=house.settings.rspamd_url, sender=house.letterhead.address, recipient=_NOBODY
+            )
+        except Unweighed as problem:
+            return [*found, Finding("spam-unchecked", {"problem": str(problem)})]
+        if weighed.score >= weighed.most / 2:
+            values = {"score": f"{weighed.score:.1f}", "most": f"{weighed.most:.1f}"}
+            found.append(Finding("spam", values | {"symbols": ", ".join(weighed.symbols)}))
+    return found
+
+
+def _addressed(house: Installation, message: bytes, now: datetime) -> bytes:
     as_text, as_html = salutation("Guten Tag,")
-    nobody = "nobody@example.org"
-    mail = Prepared(rendered.message).fill(
+    mail = Prepared(message).fill(
         {
-            Slot.TO: header_value(nobody),
+            Slot.TO: header_value(_NOBODY),
             Slot.DATE: format_datetime(now).encode(),
             Slot.MESSAGE_ID: b"preflight",
             Slot.UNSUBSCRIBE: b"preflight",
@@ -186,21 +163,9 @@ async def _weighed(house: Installation, rendered: Rendered, now: datetime) -> Fi
             Slot.SALUTATION_HTML: as_html,
         }
     )
-    if house.signer is not None:
-        mail = house.signer.sign(mail, at=int(now.timestamp()))
-    url = house.settings.rspamd_url.rstrip("/") + "/checkv2"
-    try:
-        async with httpx2.AsyncClient(timeout=_SPAM, trust_env=False) as client:
-            answer = await client.post(
-                url, content=mail, headers={"From": house.letterhead.address, "Rcpt": nobody}
-            )
-            answer.raise_for_status()
-            said = answer.json()
-            score, most = float(said["score"]), float(said["required_score"])
-            symbols = [str(name) for name, each in said["symbols"].items() if float(each["score"]) > 0]
-    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, KeyError, TypeError, AttributeError) as problem:
-        return Finding("spam-unchecked", {"problem": f"{type(problem).__name__}: {str(problem)[:100]}"})
-    if score < most / 2:
-        return None
-    named = ", ".join(sorted(symbols))
-    return Finding("spam", {"score": f"{score:.1f}", "most": f"{most:.1f}", "symbols": named})
+    return mail if house.signer is None else house.signer.sign(mail, at=int(now.timestamp()))
+
+
+_NOBODY = "nobody@example.org"
+#: other senders' links of this kind, copied into an entry, may do something when they are followed
+_PERSONAL = re.compile(r"unsubscribe|abmeld|abbestell|opt-?(?:in|out)|confirm|bestaetig", re.IGNORECASE)
