@@ -145,7 +145,7 @@ async def _weighed(house: Installation, messages: Sequence[bytes], now: datetime
             )
         except Unweighed as problem:
             return [*found, Finding("spam-unchecked", {"problem": str(problem)})]
-        if weighed.score >= weighed.most / 2:
+        if weighed.is_suspect:
             values = {"score": f"{weighed.score:.1f}", "most": f"{weighed.most:.1f}"}
             found.append(Finding("spam", values | {"symbols": ", ".join(weighed.symbols)}))
     return found

@@ -1,4 +1,4 @@
-"""A web server on loopback, for feeds."""
+"""A web server on loopback, for feeds and whatever else is asked over HTTP."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -55,6 +55,10 @@ def serving() -> Iterator[Site]:
                 self.do_GET()
             else:
                 self.send_error(501)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
 
         def log_message(self, *_: object) -> None:
             pass
