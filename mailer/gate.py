@@ -7,7 +7,6 @@ never follows a link that is anybody's own.
 
 import asyncio
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,14 +19,13 @@ from mailer.feeds.following import follow
 from mailer.feeds.hosts import host_of
 from mailer.installation import Installation
 from mailer.issues.model import Issue, pictures_of
-from mailer.outbox.pace import expected_end, observed_pace
+from mailer.outbox.pace import Quota, expected_end, observed_pace
 from mailer.outbox.readers import count_readers, readers_of
-from mailer.render.choose import Numbered
 from mailer.render.editions import chooser_of, shown_of, with_page
 from mailer.render.message import Prepared, Slot, header_value, salutation
 from mailer.render.mjml import BadMjml, NotSelfContained
 from mailer.render.preflight import Finding, Page, Severity, imprint_gaps, inspect
-from mailer.render.press import Press, Rendered
+from mailer.render.press import Press
 from mailer.render.stationery import stationery_of
 from mailer.rspamd import Unweighed, weigh
 from subscribers.audience import AudienceKey, audience_keys
@@ -35,32 +33,34 @@ from subscribers.audience import AudienceKey, audience_keys
 
 @dataclass
 class Report:
-    """What preflight found; a finding of several editions stands once, with how many they are."""
+    """What preflight found; a finding of several editions stands once, with those it is in."""
 
     editions: int = 0
     people: int = 0
     #: when the last mail is expected to be out; None where nothing is known of the pace
     ends_at: datetime | None = None
     findings: list[Finding] = field(default_factory=list)
-    _in: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    _in: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
 
-    def add(self, found: Iterable[Finding]) -> None:
-        """The findings of one edition, or of the issue as a whole."""
+    def add(self, found: Iterable[Finding], *editions: str) -> None:
+        """The findings of an edition, or without one of the issue as a whole."""
         for finding in {finding.key: finding for finding in found}.values():
-            if not self._in[finding.key]:
+            if finding.key not in self._in:
                 self.findings.append(finding)
-            self._in[finding.key] += 1
+            self._in.setdefault(finding.key, []).extend(editions)
 
-    def editions_of(self, finding: Finding) -> int:
-        """In how many editions it was found."""
+    def editions_of(self, finding: Finding) -> list[str]:
+        """In which editions it was found: list, language, and the places of those who get it."""
         return self._in[finding.key]
 
     def of(self, severity: Severity) -> list[Finding]:
         return [finding for finding in self.findings if finding.severity is severity]
 
 
-def look_at(house: Installation, issue_id: int, *, now: datetime, network: bool) -> Report:
-    """Preflight of the issue as it would go out now. Stores nothing."""
+def look_at(
+    house: Installation, issue_id: int, *, now: datetime, network: bool, quotas: Sequence[Quota] = ()
+) -> Report:
+    """Preflight of the issue as it would go out now. Stores nothing. `quotas` are those of the relays."""
     report = Report()
     report.add(Finding("imprint", {"setting": gap}) for gap in imprint_gaps(house.letterhead.imprint))
     with house.database.read() as session:
@@ -71,7 +71,8 @@ def look_at(house: Installation, issue_id: int, *, now: datetime, network: bool)
         stationery = stationery_of(house.letterhead)
         chooser, pictures = chooser_of(session, issue, stationery), pictures_of(session, issue)
         report.people = count_readers(session, issue, today)
-        report.ends_at = expected_end(report.people, max(now, issue.send_at), observed_pace(session))
+        begins = max(now, issue.send_at).astimezone(ZoneInfo(issue.zone))
+        report.ends_at = expected_end(report.people, begins, observed_pace(session), quotas)
     wanted = {chooser.digest(key): key for key in keys}
     if not wanted:  # nobody is on its list yet
         key = AudienceKey(issue.for_list or issue.list_key, "de", "", "")
@@ -81,36 +82,34 @@ def look_at(house: Installation, issue_id: int, *, now: datetime, network: bool)
     messages: list[bytes] = []
     urls: dict[str, None] = {}
     for digest, key in sorted(wanted.items()):
+        edition = ", ".join(filter(None, (key.list_key, key.language, key.places)))
         entries = chooser.visible(key)
         setting = with_page(chooser.setting(key), issue, digest, house.signing)
         try:
             rendered = press.edition(entries, setting, digest)
         except NotSelfContained as problem:
-            report.add([Finding("remote", {"found": str(problem)})])
+            report.add([Finding("remote", {"found": str(problem)})], edition)
             continue
         except (TemplateError, BadMjml) as problem:
-            report.add([Finding("template", {"problem": str(problem)})])
+            report.add([Finding("template", {"problem": str(problem)})], edition)
             continue
-        report.add(_inspected(house, issue, entries, rendered))
+        page = Page(rendered.html)
+        found = inspect(
+            page,
+            subject=rendered.subject,
+            preheader=setting["preheader"],
+            text=rendered.text,
+            message=rendered.message,
+            shown=shown_of(issue, entries, house.letterhead),
+            send_at=begins,
+            ours=house.letterhead.links.base,
+        )
+        report.add(found, edition)
         messages.append(rendered.message)
-        urls |= dict.fromkeys(url for _, url in Page(rendered.html).links)
+        urls |= dict.fromkeys(link.url for link in page.links)
     if network:
         report.add(asyncio.run(_reached(house, list(urls), messages, now)))
     return report
-
-
-def _inspected(
-    house: Installation, issue: Issue, entries: Sequence[Numbered], rendered: Rendered
-) -> Iterable[Finding]:
-    return inspect(
-        subject=rendered.subject,
-        html=rendered.html,
-        text=rendered.text,
-        message=rendered.message,
-        shown=shown_of(issue, entries, house.letterhead),
-        send_at=issue.send_at,
-        ours=house.letterhead.links.base,
-    )
 
 
 async def _reached(
