@@ -4,12 +4,15 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import lru_cache
+from urllib.parse import quote
 
 from babel.dates import get_month_names
 
 from mailer.render.preflight.finding import Finding, Shown, cut
 from mailer.render.preflight.page import Page
 
+_WEB = ("http://", "https://")
+_BEYOND = re.compile(r"[^\x00-\x7f]+")
 _URL = re.compile(r"https?://[^\s<>\"]+")
 _SPACES = re.compile(r"\s+")
 #: month in words, German or English -> its number
@@ -41,17 +44,22 @@ def _titles(page: Page, text: str, shown: Sequence[Shown]) -> Iterator[Finding]:
 
 
 def _links(page: Page, text: str, shown: Sequence[Shown]) -> Iterator[Finding]:
-    short = {each.url: each.short_url for each in shown}
-    under = {link.url: link.under for link in page.links if link.url.startswith(("http://", "https://"))}
-    # an address may hold what a sentence ends with, too
-    said = {url for match in _URL.finditer(text) for url in (match[0], _bare(match[0]))}
+    short = {_ascii(each.url): _ascii(each.short_url) for each in shown}
+    under = {_ascii(link.url): link.under for link in page.links if link.url.startswith(_WEB)}
+    plain = _ascii(text)
     for url in sorted(under):
-        if url not in said and short.get(url, url) not in said and url not in text:
+        if url not in plain and short.get(url, url) not in plain:
             yield Finding("text-lacks", {"found": url[:100]}, where=under[url])
     known = under.keys() | set(short.values())
-    for url in dict.fromkeys(match[0] for match in _URL.finditer(text)):
-        if url not in known and _bare(url) not in known and not any(each.startswith(url) for each in known):
+    for url in dict.fromkeys(match[0] for match in _URL.finditer(plain)):
+        # a sentence may end behind it, and a line within it
+        if url.rstrip(".,;:!?)") not in known and not any(each.startswith(url) for each in known):
             yield Finding("html-lacks", {"found": url[:100]})
+
+
+def _ascii(text: str) -> str:
+    """Letters beyond ASCII as the HTML has them in its addresses (RFC 3987 3.1)."""
+    return text if text.isascii() else _BEYOND.sub(lambda found: quote(found[0], errors="replace"), text)
 
 
 def _dates(page: Page, text: str, shown: Sequence[Shown]) -> Iterator[Finding]:
@@ -75,10 +83,6 @@ def _moments(text: str) -> dict[date | str, str]:
             continue
         found[day] = _SPACES.sub(" ", match[0])
     return found
-
-
-def _bare(url: str) -> str:
-    return url.rstrip(".,;:!?)»“")
 
 
 @lru_cache(maxsize=1024)  # what editions share is long, and asked about for each

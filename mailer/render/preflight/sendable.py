@@ -24,13 +24,13 @@ _REQUIRED = {
 }
 #: what machines leave where they were to write something, wherever it is
 _UNFILLED = r"\{\{|\}\}|\{%|%\}|\bx[0-9a-f]{24}x\b"
-#: what people and machines leave in what is read. "[…]" is none: feeds end their excerpts so
+#: what people and machines leave in what is read. "[…]" and "[...]" are none: feeds end their excerpts so
 _PLACEHOLDER = re.compile(
     rf"{_UNFILLED}|\[\[|\]\]|%\([a-z_]+\)[sd]|(?<![\w%])%[sd]\b"
     r"|\b(?:TODO|FIXME|XXX+|TBD)\b|\b[Ll]orem ipsum\b"
-    r"|\[(?:(?:Ihr|Ihre|Ihren|hier|bitte|your|here|please|insert|add)\b[^\]\n]{0,40}"
+    r"|(?i:\[(?:(?:Ihr|Ihre|Ihren|hier|bitte|your|here|please|insert|add)\b[^\]\n]{0,40}"
     r"|Name|Vorname|Nachname|Anrede|Titel|Title|Datum|Date|Ort|Place|Uhrzeit|Time|Text|Link|URL|Thema|Betrag"
-    r"|Platzhalter|placeholder)\]"
+    r"|Platzhalter|placeholder)\])"
 )
 #: how Python spells what is not there: a line of its own, or all that follows a label
 _NOTHING = re.compile(r"(?:^|:[ \t])None(?=[ \t]*\r?$)|\bNone/\d", re.MULTILINE)

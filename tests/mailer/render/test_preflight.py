@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mailer.render.preflight import Finding, Page, Severity, Shown, imprint_gaps, inspect
 from mailer.render.preflight.finding import MESSAGES
 from mailer.translations import translations
+from tests.mailer.render import letters
 from tests.mailer.render.issues import (
     LETTERHEAD,
     NOW,
@@ -145,6 +146,8 @@ def test_each_mistake_gives_its_one_finding(code: str, changes: dict[str, Any]) 
         # 3:1 is enough in 24 pixels, or in 18.66 and bold
         {"html": GOOD.replace("color:#1f2933", "color:#909090; font-size: 24px").replace("<a ", '<a style="color:#909090" ')},
         {"html": GOOD.replace("color:#1f2933", "color:#909090; font-size: 14pt; font-weight: 700").replace("<a ", '<a style="color:#909090" ')},
+        # a letter beyond ASCII in an address
+        {"html": GOOD.replace("org/1", "org/%C3%BCber"), "text": TEXT.replace("org/1", "org/über")},
         # what shows through has no colour of its own
         {"html": GOOD.replace("color:#1f2933", "background: rgba(0, 0, 0, 10)")},
         # the HTML says when an entry came out, the text need not
@@ -265,6 +268,33 @@ def test_the_shipped_kinds_give_no_finding(kind: str, language: str) -> None:
     assert found(
         subject=edition.subject, html=edition.html, text=edition.text, message=edition.message, shown=of_entries
     ) == []  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize("kind", ["issue", "event", "short", "municipal"])
+@pytest.mark.parametrize("count", [1, 12])
+def test_the_shipped_kinds_give_no_finding_with_all_that_an_entry_can_have(
+    kind: str, language: str, count: int
+) -> None:
+    of_sections = letters.sections(count)
+    for entry in (entry for section in of_sections for entry in section["entries"]):
+        # the sample has five titles
+        entry["title"] = f"{entry['anchor']}: {entry['title']}"
+    of_reader = letters.PROVENANCE | {"privacy_url": letters.SENDER["privacy_url"]}
+    context = letters.issue(count, language=language, sections=of_sections, provenance=of_reader)
+    subject, html, text = letters.rendered(kind, context)
+    of_entries = [
+        shown(
+            number=at, title=entry["title"], url=entry["url"], short_url=entry["short_url"],
+            came_out=tuple(each.date() for each in (entry["published"], entry["updated"]) if each),
+        )
+        for section in of_sections for at, entry in enumerate(section["entries"], start=1)
+    ]  # fmt: skip
+    sentinels = {letters.TOKEN: "abc", letters.SALUTATION: "Guten Tag,"}
+    for sentinel, filled in sentinels.items():
+        html, text = html.replace(sentinel, filled), text.replace(sentinel, filled)
+    preheader = context["issue"]["preheader"]
+    assert found(subject=subject, preheader=preheader, html=html, text=text, shown=of_entries) == []
 
 
 _HTML = st.one_of(
