@@ -34,6 +34,7 @@ _COMMANDS = {
     "relays": ("relays", "app"),
     "receipts": ("receipts", "app"),
     "schedule": ("schedule", "app"),
+    "templates": ("templates", "app"),
     "subscribers": ("subscribers", "app"),
     "lists": ("lists", "app"),
     "municipalities": ("municipalities", "app"),

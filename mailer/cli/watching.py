@@ -11,7 +11,7 @@ from mailer.cli.releasing import ISSUE, found
 from mailer.cli.surroundings import JSON, now, open_house, print_json
 from mailer.installation import Installation, relays
 from mailer.issues.model import IssueState
-from mailer.outbox.pace import bulk_capacity
+from mailer.outbox.capacity import quotas_of
 from mailer.outbox.progress import Progress as Reading
 from mailer.outbox.progress import progress
 
@@ -52,7 +52,7 @@ def _follow(house: Installation, issue_id: int, reading: Reading, console: Conso
 def _read(house: Installation, issue_id: int) -> Reading:
     with house.database.read() as session:
         issue = found(session, issue_id)
-        return progress(session, issue, now(), bulk_capacity(session, relays(house.settings)))
+        return progress(session, issue, now(), quotas_of(session, relays(house.settings), now()))
 
 
 def _line(reading: Reading) -> str:

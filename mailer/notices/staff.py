@@ -64,18 +64,25 @@ def about_issue(session: Session, desk: Desk, request: Request, now: datetime) -
             "by": issue.approved_by.removeprefix("cli:"),
             "reason": issue.emergency,
             "people": request.details["people"],
-            "halted": issue.halted.split("/") if issue.halted else None,
-            "held": request.details.get("held", 0),
             "suggestions": _suggestions(session, issue),
             "changed": [entry.title for entry in changed_entries(session, issue)],
             "feeds": [asdict(source) for source in silent_sources(session, request.details["feeds"], issue)],
             "sections": _sections(entries),
+            **(_stopped(issue, request) if request.kind is RequestKind.HALTED else {}),
         },
     )
 
 
 _OPEN = ("draft", "review", "edited")
 _IN_ANY_CASE = (RequestKind.EMERGENCY, RequestKind.HALTED)
+
+
+def _stopped(issue: Issue, request: Request) -> dict[str, Any]:
+    """How many mails failed of how many, if sending stopped for that; how many are held."""
+    return {
+        "halted": issue.halted.split("/") if issue.halted else None,
+        "held": request.details["held"],
+    }
 
 
 def _stands(issue: Issue, entries: Sequence[Entry]) -> str:

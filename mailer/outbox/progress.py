@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from mailer.issues.model import Issue
 from mailer.outbox import figures
 from mailer.outbox.model import OPEN
-from mailer.outbox.quota import Limit, oldest_slot, seconds_for
+from mailer.outbox.pace import Quota, expected_end
+from mailer.outbox.quota import oldest_slot
 from mailer.outbox.tallies import PACE_SPAN, counted
 
 
@@ -35,10 +36,8 @@ class Progress:
         return sum(self.counts.get(state, 0) for state in OPEN)
 
 
-def progress(
-    session: Session, issue: Issue, now: datetime, capacity: Sequence[Sequence[Limit]] = ()
-) -> Progress:
-    """Where an issue stands. `capacity` are the limits of each relay: they may make it take longer."""
+def progress(session: Session, issue: Issue, now: datetime, quotas: Sequence[Quota] = ()) -> Progress:
+    """Where an issue stands. `quotas` are those of the relays: they may make it take longer."""
     by_state = figures.by_state(session, issue.id)
     counts = {state: n for state, n in by_state.items() if not state.startswith("returned:")}
     subject, at = f"issue:{issue.id}", now.timestamp()
@@ -49,5 +48,8 @@ def progress(
     reading = Progress(issue.state.value, counts, rate, None)
     if not reading.open or not rate:
         return reading
-    seconds = max(reading.open / rate, seconds_for(reading.open, capacity) if capacity else 0)
-    return Progress(issue.state.value, counts, rate, timedelta(seconds=round(seconds)))
+    ends_at = expected_end(reading.open, now, rate, quotas)
+    assert ends_at is not None, "the pace is known"
+    return Progress(
+        issue.state.value, counts, rate, timedelta(seconds=round((ends_at - now).total_seconds()))
+    )

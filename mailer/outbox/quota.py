@@ -50,8 +50,8 @@ def limits(
         span = _RATE_SPAN if rate >= 1 else math.ceil(_RATE_SPAN / rate)
         # what is counted by different limits goes by their spans
         span += span in (MINUTE, HOUR, DAY)
-        # a worker keeps to the rate by itself, with about a second's worth in hand, and is not held up by what
-        # counts whole; several together may so pass it by a fifth
+        # a worker keeps to the rate by itself, with a second's worth in hand, and is not to be held up by
+        # what counts whole; several together may so pass it by a fifth
         most = rate * (span * (_PIECES + 1) / _PIECES + 1)
         found.insert(0, Limit(span, max(1, int(most)), can_reserve=False))
     return tuple(found)
@@ -75,7 +75,7 @@ def left(
     `kept_back` is the share of a limit that is not for these mails.
     """
     room = [
-        _for_others(limit, kept_back)
+        for_others(limit, kept_back)
         - sum(
             each.n for each in counted if each.span == limit.span and each.slot >= oldest_slot(limit.span, at)
         )
@@ -84,7 +84,8 @@ def left(
     return max(0, min(room)) if room else None
 
 
-def _for_others(limit: Limit, kept_back: float) -> int:
+def for_others(limit: Limit, kept_back: float) -> int:
+    """How many the limit leaves when that share of it is kept back."""
     return int(limit.most * (1 - kept_back)) if limit.can_reserve else limit.most
 
 
@@ -121,37 +122,3 @@ def split(n: int, takers: Sequence[Taker]) -> list[int]:
 
 def _room(taker: Taker) -> float:
     return math.inf if taker.most is None else taker.most
-
-
-def for_bulk(limits: Iterable[Limit], reserve: float) -> tuple[Limit, ...]:
-    """What these limits leave for bulk, when that share of them is for notices alone."""
-    return tuple(limit._replace(most=max(1, _for_others(limit, reserve))) for limit in limits)
-
-
-def sent_within(seconds: float, limits: Sequence[Limit]) -> float:
-    """How many mails can have gone so many seconds after the first one; math.inf without limits.
-
-    Each limit lets its number go at the beginning of its span, as far as those of shorter spans allow.
-    """
-    if not limits:
-        return math.inf
-    *shorter, longest = sorted(limits)
-    whole, rest = divmod(seconds, longest.span)
-    most = min(longest.most, sent_within(rest, shorter))
-    if whole:
-        most += whole * min(longest.most, sent_within(longest.span, shorter))
-    return most
-
-
-def seconds_for(n: int, relays: Sequence[Sequence[Limit]]) -> int:
-    """How many seconds `n` mails take at least, by the limits of these relays together."""
-    least, most = 0, 1
-    while sum(sent_within(most, each) for each in relays) < n:
-        least, most = most, most * 2
-    while least < most:
-        middle = (least + most) // 2
-        if sum(sent_within(middle, each) for each in relays) < n:
-            least = middle + 1
-        else:
-            most = middle
-    return least

@@ -25,8 +25,8 @@ from mailer.notices.model import Notice
 from mailer.outbox.cancel import cancel_open
 from mailer.outbox.freeze import queue_notices
 from mailer.outbox.model import Attempt, Delivery, DeliveryState, DomainTrouble
+from mailer.outbox.pace import HOUR, Limit, Quota
 from mailer.outbox.progress import progress
-from mailer.outbox.quota import Limit
 from mailer.render.message import Slot
 from mailer.render.model import Edition
 from subscribers.chain import Record
@@ -180,7 +180,7 @@ def test_progress_tells_the_pace_and_the_time_that_is_left(slow: Installation, s
         assert reading.rate == pytest.approx(sent / 2)
         assert reading.remaining == timedelta(seconds=round((200 - sent) / (sent / 2)))
         # the limits of the relays make it take longer: 10 at once, and then 10 an hour
-        limited = progress(session, row, now, [[Limit(3600, 10)]])
+        limited = progress(session, row, now, [Quota((Limit(10, HOUR),))])
         assert limited.remaining == timedelta(hours=(200 - sent - 1) // 10)
         # nothing went for a minute
         assert progress(session, row, now + timedelta(minutes=2)).remaining is None

@@ -14,11 +14,8 @@ from mailer.outbox.quota import (
     Counted,
     Limit,
     Taker,
-    for_bulk,
     left,
     limits,
-    seconds_for,
-    sent_within,
     slot,
     split,
 )
@@ -133,44 +130,3 @@ def test_all_that_can_be_taken_is_shared_out_and_nobody_gets_more_than_she_takes
             assert (
                 taker.weight == 0 or than.weight == 0 or share / taker.weight <= (other + 1) / than.weight + 1
             )
-
-
-@pytest.mark.parametrize(
-    ("seconds", "given_limits", "expected"),
-    [
-        (0, [], math.inf),
-        (0, [Limit(MINUTE, 10)], 10),
-        (59, [Limit(MINUTE, 10)], 10),
-        (60, [Limit(MINUTE, 10)], 20),
-        (90 * 60, [Limit(MINUTE, 100), Limit(HOUR, 1000)], 2000),  # 1,000 in each of the two hours begun
-        (61 * 60, [Limit(MINUTE, 100), Limit(HOUR, 1000)], 1200),  # the second hour has lasted two minutes
-        (10 * 60, [Limit(MINUTE, 100), Limit(HOUR, 10**6)], 1100),  # the hour's own limit is out of reach
-    ],
-)
-def test_a_longer_limit_counts_beside_a_shorter_one(
-    seconds: float, given_limits: list[Limit], expected: float
-) -> None:
-    assert sent_within(seconds, given_limits) == expected
-
-
-@pytest.mark.parametrize(
-    ("n", "relays", "expected"),
-    [
-        (100, [[]], 0),
-        (100, [[Limit(HOUR, 10)], []], 0),  # the second has no limit
-        (10, [[Limit(HOUR, 10)]], 0),
-        (11, [[Limit(HOUR, 10)]], HOUR),
-        (30, [[Limit(HOUR, 10)], [Limit(HOUR, 10)]], HOUR),  # 20 at once, and 20 more an hour later
-        (
-            430,
-            [[Limit(MINUTE, 10), Limit(DAY, 200)]],
-            2 * DAY + 2 * MINUTE,
-        ),  # 200, 200 and 30 in three minutes
-    ],
-)
-def test_the_least_time_that_relays_need(n: int, relays: list[list[Limit]], expected: int) -> None:
-    assert seconds_for(n, relays) == expected
-
-
-def test_what_is_kept_for_notices_is_not_for_bulk() -> None:
-    assert for_bulk([Limit(HOUR, 1000), Limit(DAY, 10)], 0.05) == (Limit(HOUR, 950), Limit(DAY, 9))
