@@ -17,10 +17,13 @@ from datetime import UTC, datetime
 import structlog
 import uvicorn
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlalchemy.exc import DBAPIError
 
 from mailer import clock
+from mailer.archive.views import Views, add_views
+from mailer.database import Database
 from mailer.inbox import serve_inbox
-from mailer.installation import Installation, listen_on, open_pool
+from mailer.installation import Installation, domain_limits, listen_on, open_pool
 from mailer.outbox.deliver import Worker, recover
 from mailer.outbox.retry import RetryPolicy
 from mailer.planfile import Standing
@@ -28,7 +31,7 @@ from mailer.receipts.intake import serve_intake
 
 log = structlog.get_logger()
 
-#: seconds between two looks for what is due
+#: seconds between two looks for what is due, or for what was counted
 _EVERY = {
     "lapse": 3600,
     "ask": 3600,
@@ -39,6 +42,9 @@ _EVERY = {
     "forewords": 60,
     "remind": 10,
     "start": 5,
+    "alarm": 5,
+    "archive": 10,
+    "views": 60,
     "contributors": 60,
     "requests": 1,
     "receipts": 1,
@@ -66,6 +72,8 @@ def make_worker(house: Installation) -> Worker:
         now=_now,
         zone=house.plan.timezone,
         signer=house.signer,
+        domain_limits=domain_limits(house.settings),
+        error_rate=house.settings.error_rate,
     )
 
 
@@ -115,7 +123,7 @@ async def serve(
             taking = serve_intake(house.database, house.letterhead.return_path, lmtp, now=_now)
             await running.enter_async_context(taking)
         if pages:
-            await running.enter_async_context(_pages(house, pages, stop))
+            await running.enter_async_context(serve_pages(house, pages, stop))
         if timer:
             clock.sync_feeds(house)
             standing = Standing(house, taken_up=clock.sync_feeds)
@@ -140,6 +148,8 @@ async def _clock(standing: Standing) -> AsyncIterator[None]:
         "forewords": lambda: asyncio.to_thread(clock.settle_forewords, standing.house, now=_now()),
         "remind": lambda: asyncio.to_thread(clock.remind, standing.house, now=_now()),
         "start": lambda: asyncio.to_thread(clock.start_due, standing.house, now=_now()),
+        "alarm": lambda: asyncio.to_thread(clock.alarm, standing.house, now=_now()),
+        "archive": lambda: asyncio.to_thread(clock.archive_sent, standing.house, now=_now()),
         "contributors": lambda: asyncio.to_thread(clock.tell_contributors, standing.house, now=_now()),
         "requests": lambda: asyncio.to_thread(clock.answer_requests, standing.house, now=_now()),
         "receipts": lambda: asyncio.to_thread(clock.read_receipts, standing.house, now=_now()),
@@ -184,12 +194,16 @@ async def _guarded(name: str, job: Callable[[], Awaitable[object]], looking: set
 
 
 @contextlib.asynccontextmanager
-async def _pages(house: Installation, listening: socket.socket, stop: asyncio.Event) -> AsyncIterator[None]:
+async def serve_pages(
+    house: Installation, listening: socket.socket, stop: asyncio.Event
+) -> AsyncIterator[None]:
+    """Answer on `listening` until the block ends, or the server does and sets `stop`."""
     from mailer.web.app import create_app  # a worker needs no pages
 
+    views = Views()
     server = _Pages(
         uvicorn.Config(
-            create_app(house.settings, house.database, zone=house.plan.timezone),
+            create_app(house.settings, house.database, zone=house.plan.timezone, views=views),
             log_config=None,  # its own writes no JSON
             log_level="warning",
             access_log=False,  # it would write every token into a file
@@ -201,11 +215,36 @@ async def _pages(house: Installation, listening: socket.socket, stop: asyncio.Ev
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     serving.add_done_callback(lambda _: stop.set())
     log.info("web.started", url=house.settings.public_url)
+    counting = asyncio.create_task(_keep_writing(house.database, views))
     try:
         yield
     finally:
         server.should_exit = True
         await serving
+        counting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await counting
+        await asyncio.to_thread(write_views, house.database, views)
+
+
+async def _keep_writing(database: Database, views: Views) -> None:
+    """Write down now and then what the pages counted: their own sessions cannot write."""
+    while True:
+        await asyncio.sleep(_EVERY["views"])
+        await asyncio.to_thread(write_views, database, views)
+
+
+def write_views(database: Database, views: Views) -> None:
+    """Put what was counted on record; what cannot be written now is counted on."""
+    counted = views.take()
+    if not counted:
+        return
+    try:
+        with database.write() as session:
+            add_views(session, counted)
+    except DBAPIError:
+        views.give_back(counted)
+        log.exception("views.not_written")
 
 
 class _Pages(uvicorn.Server):

@@ -19,6 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
+import mailer.archive.model
 import mailer.receipts.model  # noqa: F401  the last noun of the river: with it and the next every table is known
 import subscribers.chain  # noqa: F401
 from subscribers.base import Base

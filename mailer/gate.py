@@ -6,65 +6,63 @@ never follows a link that is anybody's own.
 """
 
 import asyncio
-from collections import Counter
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from zoneinfo import ZoneInfo
 
-import httpx2
 from jinja2 import TemplateError
 
-from mailer.feeds.fetch import FetchProblem, Kind, Policy, fetch, trusted
-from mailer.feeds.hosts import Turns, host_of
-from mailer.installation import Installation
+from mailer.feeds.following import follow
+from mailer.feeds.hosts import host_of
+from mailer.installation import Installation, relays
 from mailer.issues.model import Issue, pictures_of
-from mailer.outbox.pace import expected_end, observed_pace
+from mailer.outbox.capacity import quotas_of
+from mailer.outbox.pace import Quota, expected_end, observed_pace
 from mailer.outbox.readers import count_readers, readers_of
-from mailer.render.choose import Numbered
 from mailer.render.editions import chooser_of, shown_of, with_page
+from mailer.render.finish import BadPage
 from mailer.render.message import Prepared, Slot, header_value, salutation
-from mailer.render.mjml import BadMjml, NotSelfContained
 from mailer.render.preflight import Finding, Page, Severity, imprint_gaps, inspect
-from mailer.render.press import Press, Rendered
+from mailer.render.press import Press
+from mailer.render.selfcontained import NotSelfContained
 from mailer.render.stationery import stationery_of
+from mailer.rspamd import Unweighed, weigh
 from subscribers.audience import AudienceKey, audience_keys
-
-#: seconds for one link, for all of them, and for rspamd
-_ONE, _ALL, _SPAM = 8.0, 60.0, 10.0
-#: bytes after which a document counts as there
-_ENOUGH = 200_000
 
 
 @dataclass
 class Report:
-    """What preflight found; a finding of several editions stands once, with how many they are."""
+    """What preflight found; a finding of several editions stands once, with those it is in."""
 
     editions: int = 0
     people: int = 0
     #: when the last mail is expected to be out; None where nothing is known of the pace
     ends_at: datetime | None = None
     findings: list[Finding] = field(default_factory=list)
-    _in: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    _in: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
 
-    def add(self, found: Iterable[Finding]) -> None:
-        """The findings of one edition, or of the issue as a whole."""
+    def add(self, found: Iterable[Finding], *editions: str) -> None:
+        """The findings of an edition, or without one of the issue as a whole."""
         for finding in {finding.key: finding for finding in found}.values():
-            if not self._in[finding.key]:
+            if finding.key not in self._in:
                 self.findings.append(finding)
-            self._in[finding.key] += 1
+            self._in.setdefault(finding.key, []).extend(editions)
 
-    def editions_of(self, finding: Finding) -> int:
-        """In how many editions it was found."""
+    def editions_of(self, finding: Finding) -> list[str]:
+        """In which editions it was found: list, language, and the places of those who get it."""
         return self._in[finding.key]
 
     def of(self, severity: Severity) -> list[Finding]:
         return [finding for finding in self.findings if finding.severity is severity]
 
 
-def look_at(house: Installation, issue_id: int, *, now: datetime, network: bool) -> Report:
-    """Preflight of the issue as it would go out now. Stores nothing."""
+def look_at(
+    house: Installation, issue_id: int, *, now: datetime, network: bool, quotas: Sequence[Quota] | None = None
+) -> Report:
+    """Preflight of the issue as it would go out now. Stores nothing. `quotas` replace those of the relays."""
     report = Report()
     report.add(Finding("imprint", {"setting": gap}) for gap in imprint_gaps(house.letterhead.imprint))
     with house.database.read() as session:
@@ -75,110 +73,92 @@ def look_at(house: Installation, issue_id: int, *, now: datetime, network: bool)
         stationery = stationery_of(house.letterhead)
         chooser, pictures = chooser_of(session, issue, stationery), pictures_of(session, issue)
         report.people = count_readers(session, issue, today)
-        report.ends_at = expected_end(report.people, max(now, issue.send_at), observed_pace(session))
+        begins = max(now, issue.send_at).astimezone(ZoneInfo(issue.zone))
+        if quotas is None:
+            quotas = quotas_of(session, relays(house.settings), now)
+        report.ends_at = expected_end(report.people, begins, observed_pace(session), quotas)
     wanted = {chooser.digest(key): key for key in keys}
     if not wanted:  # nobody is on its list yet
         key = AudienceKey(issue.for_list or issue.list_key, "de", "", "")
         wanted = {chooser.digest(key): key}
     report.editions = len(wanted)
     press = Press(issue, stationery, pictures)
-    rendered: Rendered | None = None
+    messages: list[bytes] = []
     urls: dict[str, None] = {}
     for digest, key in sorted(wanted.items()):
+        edition = ", ".join(filter(None, (key.list_key, key.language, key.places)))
         entries = chooser.visible(key)
         setting = with_page(chooser.setting(key), issue, digest, house.signing)
         try:
             rendered = press.edition(entries, setting, digest)
         except NotSelfContained as problem:
-            report.add([Finding("remote", {"found": str(problem)})])
+            report.add([Finding("remote", {"found": str(problem)})], edition)
             continue
-        except (TemplateError, BadMjml) as problem:
-            report.add([Finding("template", {"problem": str(problem)})])
+        except (TemplateError, BadPage) as problem:
+            report.add([Finding("template", {"problem": str(problem)})], edition)
             continue
-        report.add(_inspected(house, issue, entries, rendered))
-        urls |= dict.fromkeys(url for _, url in Page(rendered.html).links)
+        page = Page(rendered.html)
+        found = inspect(
+            page,
+            subject=rendered.subject,
+            preheader=setting["preheader"],
+            text=rendered.text,
+            message=rendered.message,
+            shown=shown_of(issue, entries, house.letterhead),
+            send_at=begins,
+            ours=house.letterhead.links.base,
+        )
+        report.add(found, edition)
+        messages.append(rendered.message)
+        urls |= dict.fromkeys(link.url for link in page.links)
     if network:
-        report.add(asyncio.run(_reached(house, list(urls), rendered, now)))
+        report.add(asyncio.run(_reached(house, list(urls), messages, now)))
     return report
 
 
-def _inspected(
-    house: Installation, issue: Issue, entries: Sequence[Numbered], rendered: Rendered
-) -> Iterable[Finding]:
-    return inspect(
-        subject=rendered.subject,
-        html=rendered.html,
-        text=rendered.text,
-        message=rendered.message,
-        shown=shown_of(issue, entries, house.letterhead),
-        send_at=issue.send_at,
-        ours=house.letterhead.links.base,
-    )
-
-
 async def _reached(
-    house: Installation, urls: Sequence[str], rendered: Rendered | None, now: datetime
+    house: Installation, urls: Sequence[str], messages: Sequence[bytes], now: datetime
 ) -> list[Finding]:
-    ours = house.letterhead.links.base
-    others = [url for url in urls if url.startswith(("http://", "https://")) and not url.startswith(ours)]
-    found = await _followed(others, house.fetching)
-    if house.settings.rspamd_url and rendered is not None:
-        found.append(await _weighed(house, rendered, now))
-    return [finding for finding in found if finding is not None]
-
-
-async def _followed(urls: Sequence[str], policy: Policy) -> list[Finding | None]:
-    """Whether each leads somewhere; None where it does."""
-    bounded = Policy(
-        max_bytes=_ENOUGH,
-        total_seconds=_ONE,
-        max_redirects=policy.max_redirects,
-        host_pause=policy.host_pause,
-        allow_private=policy.allow_private,
-        allowed_ports=policy.allowed_ports,
-        proxy=policy.proxy,
-        ca_bundle=policy.ca_bundle,
-        user_agent=policy.user_agent,
-    )
-    try:
-        trust = await asyncio.to_thread(trusted, policy.ca_bundle)
-    except FetchProblem as problem:
-        return [Finding("link-unchecked", {"problem": problem.message, "url": url[:100]}) for url in urls]
-    turns = Turns(policy.host_pause)
-
-    async def follow(url: str) -> Finding | None:
-        try:
-            async with turns.turn(host_of(url)):
-                await fetch(url, policy=bounded, trust=trust)
-        except FetchProblem as problem:
-            if problem.kind is Kind.TOO_LARGE:
-                return None
-            # a server that answers so means this address; anything else may be about us
-            code = "dead-link" if problem.status in (404, 410) else "link-unchecked"
-            return Finding(code, {"problem": problem.message, "url": url[:100]})
-        return None
-
-    tasks = [asyncio.create_task(follow(url)) for url in urls]
-    if tasks:
-        await asyncio.wait(tasks, timeout=_ALL)
-    found: list[Finding | None] = []
-    for url, task in zip(urls, tasks, strict=True):
-        if task.done():
-            found.append(task.result())
-        else:
-            task.cancel()
-            found.append(Finding("link-unchecked", {"problem": f"not within {_ALL:g} s", "url": url[:100]}))
-    await asyncio.gather(*tasks, return_exceptions=True)
+    own = host_of(house.letterhead.links.base)
+    others = [url for url in urls if url.startswith(("http://", "https://")) and host_of(url) != own]
+    personal = [url for url in others if _PERSONAL.search(url)]
+    found = [_unchecked(url, "it may be somebody's own") for url in personal]
+    for followed in await follow([url for url in others if url not in personal], policy=house.fetching):
+        if followed.is_broken:
+            found.append(Finding("dead-link", {"problem": followed.problem, "url": followed.url[:100]}))
+        elif followed.problem:
+            found.append(_unchecked(followed.url, followed.problem))
+    if house.settings.rspamd_url:
+        found += await _weighed(house, messages, now)
     return found
 
 
-async def _weighed(house: Installation, rendered: Rendered, now: datetime) -> Finding | None:
-    """What rspamd says of a mail of this edition (its /checkv2)."""
+def _unchecked(url: str, problem: str) -> Finding:
+    return Finding("link-unchecked", {"problem": problem, "url": url[:100]})
+
+
+async def _weighed(house: Installation, messages: Sequence[bytes], now: datetime) -> list[Finding]:
+    """What rspamd says of a mail of each edition, as it would leave; when it fails, it is asked no more."""
+    found: list[Finding] = []
+    for message in messages:
+        mail = _addressed(house, message, now)
+        try:
+            weighed = await weigh(
+                mail, url=house.settings.rspamd_url, sender=house.letterhead.address, recipient=_NOBODY
+            )
+        except Unweighed as problem:
+            return [*found, Finding("spam-unchecked", {"problem": str(problem)})]
+        if weighed.is_suspect:
+            values = {"score": f"{weighed.score:.1f}", "most": f"{weighed.most:.1f}"}
+            found.append(Finding("spam", values | {"symbols": ", ".join(weighed.symbols)}))
+    return found
+
+
+def _addressed(house: Installation, message: bytes, now: datetime) -> bytes:
     as_text, as_html = salutation("Guten Tag,")
-    nobody = "nobody@example.org"
-    mail = Prepared(rendered.message).fill(
+    mail = Prepared(message).fill(
         {
-            Slot.TO: header_value(nobody),
+            Slot.TO: header_value(_NOBODY),
             Slot.DATE: format_datetime(now).encode(),
             Slot.MESSAGE_ID: b"preflight",
             Slot.UNSUBSCRIBE: b"preflight",
@@ -186,21 +166,9 @@ async def _weighed(house: Installation, rendered: Rendered, now: datetime) -> Fi
             Slot.SALUTATION_HTML: as_html,
         }
     )
-    if house.signer is not None:
-        mail = house.signer.sign(mail, at=int(now.timestamp()))
-    url = house.settings.rspamd_url.rstrip("/") + "/checkv2"
-    try:
-        async with httpx2.AsyncClient(timeout=_SPAM, trust_env=False) as client:
-            answer = await client.post(
-                url, content=mail, headers={"From": house.letterhead.address, "Rcpt": nobody}
-            )
-            answer.raise_for_status()
-            said = answer.json()
-            score, most = float(said["score"]), float(said["required_score"])
-            symbols = [str(name) for name, each in said["symbols"].items() if float(each["score"]) > 0]
-    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, KeyError, TypeError, AttributeError) as problem:
-        return Finding("spam-unchecked", {"problem": f"{type(problem).__name__}: {str(problem)[:100]}"})
-    if score < most / 2:
-        return None
-    named = ", ".join(sorted(symbols))
-    return Finding("spam", {"score": f"{score:.1f}", "most": f"{most:.1f}", "symbols": named})
+    return mail if house.signer is None else house.signer.sign(mail, at=int(now.timestamp()))
+
+
+_NOBODY = "nobody@example.org"
+#: other senders' links of this kind, copied into an entry, may do something when they are followed
+_PERSONAL = re.compile(r"unsubscribe|abmeld|abbestell|opt-?(?:in|out)|confirm|bestaetig", re.IGNORECASE)

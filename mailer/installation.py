@@ -21,6 +21,7 @@ from mailer import __version__
 from mailer.database import Database, is_current, is_newer, upgrade
 from mailer.feeds.fetch import Policy
 from mailer.links import Links
+from mailer.outbox.domains import DomainLimit, parse_limits
 from mailer.privacy.activities import NextServer, Operation
 from mailer.privacy.holding import Circumstances
 from mailer.privacy.retaining import Retention
@@ -193,6 +194,14 @@ def relays(settings: Settings) -> list[Relay]:
     if not found:
         raise NotConfigured("INFOMAIL_SMTP_URLS: no relay")
     return found
+
+
+def domain_limits(settings: Settings) -> dict[str, DomainLimit]:
+    """What domains may get at most. Raises NotConfigured."""
+    try:
+        return parse_limits(settings.domain_limits)
+    except ValueError as error:
+        raise NotConfigured(f"INFOMAIL_DOMAIN_LIMITS: {error}") from None
 
 
 def retention(settings: Settings) -> Retention:

@@ -51,7 +51,18 @@ class Settings(BaseSettings):
     smtp_urls: SecretStr = Field(
         SecretStr("smtp://127.0.0.1:25?starttls=off"),
         description="Relays in order, with commas: smtp://USER:PASSWORD@HOST:PORT?starttls=required"
-        "&connections=4, or smtps://",
+        "&connections=4, or smtps://; operations.md has all options",
+    )
+    domain_limits: str = Field(
+        "",
+        description="What domains may get at most, with commas: DOMAIN connections=N rate=N, the rate in "
+        "mails a second",
+    )
+    error_rate: int = Field(
+        20,
+        ge=0,
+        le=100,
+        description="Percent of failing mails that pause an issue, after 10 of them; 0: none",
     )
     hello_name: str = Field("localhost", description="The name given in EHLO")
     dkim_keys: str = Field(

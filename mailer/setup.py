@@ -21,6 +21,7 @@ from subscribers.register import import_register
 _OWN_TEMPLATES = """\
 Templates in this folder come before the shipped ones of the same name.
 Copy one of those here, in its folder (mail/issue/body.mjml, ...), and change the copy.
+`infomail check` says what is wrong in them, `infomail templates preview` shows them.
 """
 
 

@@ -32,3 +32,15 @@ def translations(language: str) -> NullTranslations:
         catalogue.add_fallback(found)
         found = catalogue
     return found
+
+
+@lru_cache
+def texts_known(language: str) -> frozenset[str]:
+    """The English texts, of those with a plural the singular, that the catalogue of a language translates."""
+    found: set[str] = set()
+    for path in (_LOCALE / language / "LC_MESSAGES").glob("*.po"):
+        with path.open("rb") as source:
+            for message in read_po(source):
+                if message.id:
+                    found.add(message.id if isinstance(message.id, str) else message.id[0])
+    return frozenset(found)

@@ -16,8 +16,9 @@ from sqlalchemy import (
     Enum,
     Integer,
     MetaData,
+    Text,
+    bindparam,
     func,
-    literal,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -93,14 +94,27 @@ def insert_into(session: Session, table: type["Base"]) -> sqlite.Insert | postgr
     return postgresql.insert(table)
 
 
-def among(session: Session, column: Any, numbers: Iterable[int]) -> ColumnElement[bool]:
+def among(session: Session, column: Any, ids: Iterable[int]) -> ColumnElement[bool]:
     """Whether a column has one of many numbers, said as one parameter: spelling them out is slow."""
-    if session.get_bind().dialect.name == "sqlite":
-        listed = func.json_each(json.dumps(list(numbers))).table_valued("value")
-        found: ColumnElement[bool] = column.in_(select(listed.c.value))
+    return listed(session.get_bind().dialect.name, column, None, numbers(session, ids))
+
+
+def listed(
+    dialect: str, column: Any, parameter: str | None, value: str | list[int] | None = None
+) -> ColumnElement[bool]:
+    """The same for a statement that is put together once; the parameter is what `numbers` makes."""
+    if dialect == "sqlite":
+        said = bindparam(parameter, value, type_=Text, required=value is None)
+        found: ColumnElement[bool] = column.in_(select(func.json_each(said).table_valued("value").c.value))
     else:
-        found = column == func.any(literal(list(numbers), ARRAY(BigInteger)))
+        array = ARRAY(BigInteger)
+        found = column == func.any(bindparam(parameter, value, type_=array, required=value is None))
     return found
+
+
+def numbers(session: Session, ids: Iterable[int]) -> str | list[int]:
+    """Many numbers as one parameter."""
+    return json.dumps(list(ids)) if session.get_bind().dialect.name == "sqlite" else list(ids)
 
 
 #: Row ids: BIGINT, but INTEGER on SQLite, which numbers rows by itself only under that name.

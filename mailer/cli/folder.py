@@ -21,16 +21,19 @@ from pydantic import SecretStr
 from mailer.cli import Refused, dkim
 from mailer.cli.surroundings import JSON, now, open_house, print_json, read_settings
 from mailer.cli.tables import print_table
+from mailer.cli.templates import ZONE, mail_folders
 from mailer.installation import (
     NotConfigured,
     connect,
     dkim_signer,
+    domain_limits,
     load_plan,
     migrate,
     open_pool,
     signing_keys,
     suppression_key,
 )
+from mailer.render.check.kinds import check_templates
 from mailer.render.preflight import imprint_gaps
 from mailer.settings import Settings
 from mailer.setup import set_up
@@ -62,14 +65,17 @@ def init(folder: Path = typer.Argument(Path(), help="The folder to make ready.")
 
 
 def check() -> None:
-    """Say what is wrong in plan and settings of this folder, with line numbers."""
+    """Say what is wrong in plan, settings and templates of this folder, with line numbers."""
     settings = read_settings()
     problems = list(_misspelt(Path(".env")))
-    for part in (load_plan, signing_keys, suppression_key, open_pool, dkim_signer):
+    for part in (load_plan, signing_keys, suppression_key, open_pool, domain_limits, dkim_signer):
         try:
             part(settings)
         except NotConfigured as problem:
             problems += str(problem).splitlines()
+    notes: list[str] = []
+    for warns, line in _in_templates(settings):
+        (notes if warns else problems).append(line)
     if not problems:
         with open_house() as house:
             problems = [
@@ -78,9 +84,21 @@ def check() -> None:
             ]
     if problems:
         raise Refused("\n          ".join(problems))
-    for note in (*_only_for_trying_out(settings), *dkim.doubts(settings)):
+    for note in (*notes, *_only_for_trying_out(settings), *dkim.doubts(settings)):
         typer.echo(f"note: {note}", err=True)
-    typer.echo("plan and settings are in order")
+    typer.echo("plan, settings and templates are in order")
+
+
+def _in_templates(settings: Settings) -> Iterator[tuple[bool, str]]:
+    """Whether it is a note only, and what is wrong in which line of which file."""
+    folders = mail_folders(settings)
+    used: set[str] = set()
+    with contextlib.suppress(NotConfigured):
+        used = {newsletter.template for newsletter in load_plan(settings).newsletters.values()}
+    for found in check_templates(folders, zone=ZONE, used=used):
+        path = next((path for folder in folders if (path := folder / found.file).exists()), found.file)
+        line = f":{found.line}" if found.line else ""
+        yield found.warns, f"{path}{line}: {found.says}"
 
 
 def _misspelt(env: Path) -> Iterator[str]:

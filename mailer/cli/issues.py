@@ -9,7 +9,9 @@ from jinja2 import TemplateError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from mailer.archive.views import views_of
 from mailer.cli import Refused, releasing
+from mailer.cli.drafts import draft_
 from mailer.cli.origins import provenance_, verify_
 from mailer.cli.preflight import preflight_
 from mailer.cli.releasing import ISSUE, found, instant, what_waits
@@ -23,6 +25,7 @@ from mailer.cli.surroundings import (
     print_json,
 )
 from mailer.cli.tables import print_table
+from mailer.cli.watching import watch
 from mailer.installation import Installation, open_pool
 from mailer.issues.begin import NoSuchList
 from mailer.issues.compose import NotADraft, compose, suggest
@@ -32,8 +35,9 @@ from mailer.issues.model import Issue, IssueState, entries_of, issues_of, pictur
 from mailer.outbox import figures
 from mailer.outbox.trial import send_trial
 from mailer.render.editions import chooser_of, with_page
-from mailer.render.mjml import BadMjml, NotSelfContained
+from mailer.render.finish import BadPage
 from mailer.render.press import Press, Rendered
+from mailer.render.selfcontained import NotSelfContained
 from mailer.render.stationery import stationery_of
 from mailer.smtp import Outcome, Result
 from subscribers.addresses import BadAddress, normalise
@@ -44,6 +48,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Numbers of t
 app.command("verify")(verify_)
 app.command("preflight")(preflight_)
 app.command("provenance")(provenance_)
+app.command("watch")(watch)
+app.command("draft")(draft_)
 
 
 @app.command("compose")
@@ -127,6 +133,7 @@ def show(issue_id: int = ISSUE, as_json: bool = JSON) -> None:
             "emergency": issue.emergency,
             "corrects": issue.corrects,
             "correction": issue.correction,
+            "archive_views": views_of(session, issue),
         }
         entries = [
             {
@@ -293,5 +300,5 @@ def _rendered(
     setting = with_page(chooser.setting(key), issue, digest, house.signing)
     try:
         return Press(issue, stationery, pictures).edition(chooser.visible(key), setting, digest)
-    except (TemplateError, BadMjml, NotSelfContained) as problem:
+    except (TemplateError, BadPage, NotSelfContained) as problem:
         raise Refused(f"issue {issue_id}: its template: {problem}") from None

@@ -9,7 +9,9 @@ from mailer.cli.surroundings import JSON, now, open_house, print_json
 from mailer.gate import Report, look_at
 from mailer.installation import Installation
 from mailer.issues.model import Issue
-from mailer.render.preflight import Severity
+from mailer.render.dates import long_date
+from mailer.render.preflight import Finding, Severity
+from mailer.translations import translations
 
 
 def preflight_(
@@ -37,6 +39,7 @@ def preflight_(
                         "code": each.code,
                         "severity": each.severity,
                         "says": each.said(language),
+                        "where": each.where,
                         "editions": report.editions_of(each),
                     }
                     for each in report.findings
@@ -61,10 +64,27 @@ def refuse_blocked(house: Installation, issue_id: int) -> None:
 
 def _tell(report: Report, language: str, zone: ZoneInfo) -> None:
     for finding in sorted(report.findings, key=lambda each: list(Severity).index(each.severity)):
-        count = report.editions_of(finding)
-        where = f" (in {count} of {report.editions} editions)" if report.editions > 1 and count else ""
-        typer.echo(f"{finding.severity}: {finding.said(language)}{where}")
+        typer.echo(f"{finding.severity}: {finding.said(language)}{_editions(report, finding)}")
     many = "edition" if report.editions == 1 else "editions"
     typer.echo(f"{report.people} people, {report.editions} {many}")
     if report.ends_at is not None:
-        typer.echo(f"done about {report.ends_at.astimezone(zone):%H:%M}, going by the last issues")
+        ends = report.ends_at.astimezone(zone)
+        day = (
+            ""
+            if ends.date() == now().astimezone(zone).date()
+            else f"{long_date(ends, language=language, zone=zone)}, "
+        )
+        typer.echo(translations(language).gettext("done about %(time)s") % {"time": f"{day}{ends:%H:%M}"})
+
+
+def _editions(report: Report, finding: Finding) -> str:
+    named = report.editions_of(finding)
+    if not named or len(named) == report.editions:
+        return ""
+    if len(named) <= _NAMED:
+        return f" [{'; '.join(named)}]"
+    return f" [{len(named)} of {report.editions} editions]"
+
+
+#: so many editions are named, more are counted
+_NAMED = 3

@@ -4,6 +4,8 @@
     composing   the issues whose time has come
     reminding   what staff are told of those that wait for their release
     starting    approved issues, on their way
+    alarming    what staff are told of those that are under way and stopped
+    archiving   the mails of sent issues, for everybody
     people      what people are owed: offices, mails, what came back, what is kept no longer
 
 Every function may be called as often as one likes: the keys in the database make a second
@@ -13,6 +15,8 @@ clock, or a second call, change nothing.
 from dataclasses import dataclass
 from datetime import datetime
 
+from mailer.clock.alarming import alarm
+from mailer.clock.archiving import archive_sent
 from mailer.clock.composing import compose_due, settle_forewords, suggest_new
 from mailer.clock.fetching import refresh_feeds, sync_feeds
 from mailer.clock.people import (
@@ -31,7 +35,9 @@ from mailer.installation import Installation
 __all__ = [
     "NotReady",
     "Ticked",
+    "alarm",
     "answer_requests",
+    "archive_sent",
     "ask_holders",
     "compose_due",
     "lapse_offices",
@@ -65,6 +71,7 @@ class Ticked:
     #: subscriptions that ended with an office, and questions whether one is still right
     lapsed: int
     asked: int
+    archived: int
     contributors: int
     notices: int
     receipts: int
@@ -80,8 +87,9 @@ async def tick(house: Installation, *, now: datetime) -> Ticked:
         composed=compose_due(house, now=now),
         suggested=suggest_new(house, now=now),
         forewords=settle_forewords(house, now=now),
-        reminded=remind(house, now=now),
+        reminded=remind(house, now=now) + alarm(house, now=now),
         started=start_due(house, now=now),
+        archived=archive_sent(house, now=now),
         contributors=tell_contributors(house, now=now),
         notices=answer_requests(house, now=now),
         receipts=read_receipts(house, now=now),

@@ -16,8 +16,9 @@ from mailer.issues.workflow import Act, IllegalMove, next_state
 from mailer.outbox.freeze import EditionMissing, freeze
 from mailer.outbox.readers import readers_of
 from mailer.render.editions import NotSendable, chooser_of, render_editions
-from mailer.render.mjml import BadMjml, NotSelfContained
+from mailer.render.finish import BadPage
 from mailer.render.preflight import imprint_gaps
+from mailer.render.selfcontained import NotSelfContained
 from mailer.render.stationery import stationery_of
 from subscribers.audience import audience_keys
 
@@ -82,7 +83,7 @@ def start(house: Installation, issue_id: int, *, actor: str, now: datetime) -> i
     for _ in range(_RENDERINGS):
         try:
             _render(house, issue_id, now)
-        except (TemplateError, BadMjml, NotSelfContained) as problem:
+        except (TemplateError, BadPage, NotSelfContained) as problem:
             raise NotReady(f"its template: {problem}") from problem
         except NotSendable as problem:
             raise NotReady(f"preflight: {problem}") from problem

@@ -40,12 +40,17 @@ def announced(page: str, url: str) -> tuple[Candidate, ...]:
     ]
     told += [(f, t) for f, t in anchors if _type(f) in _TYPES[:-1] or _IS_FEED.search(f.get("href", ""))]
     found: dict[str, Candidate] = {}
+    written = set[str]()
     for fields, title in told:
         address = _WEBCAL.sub("https://", fields.get("href", "").strip())
+        if address in written:
+            continue
+        written.add(address)
         whole = absolute_url(address, base).partition("#")[0]
-        if whole and len(found) < MOST:
-            kind = _type(fields)
-            found.setdefault(whole, Candidate(whole, plain(title, markup=True)[:200], kind))
+        if whole:
+            found.setdefault(whole, Candidate(whole, plain(title, markup=True)[:200], _type(fields)))
+        if len(found) == MOST:
+            break
     return tuple(found.values())
 
 

@@ -134,14 +134,18 @@ async def _follow(
     at = checked(url, policy)
     context = await asyncio.to_thread(trusted, policy.ca_bundle) if trust is None else trust
     for hop in range(policy.max_redirects + 1):
-        async with _asked(at, headers, policy, context) as answer:
+        async with asked("GET", at, headers, policy, context) as answer:
             if answer.status_code == 304 and headers.keys() & {"If-None-Match", "If-Modified-Since"}:
                 return NotModified()
-            if answer.status_code not in (301, 302, 303, 307, 308):
+            if answer.status_code not in REDIRECTS:
                 return await _received(answer, at, moved_permanently, policy.max_bytes)
             moved_permanently = answer.status_code in (301, 308) and (moved_permanently or hop == 0)
-            at = checked(_target(at, answer.headers.get("location", "")), policy)
+            at = checked(target(at, answer.headers.get("location", "")), policy)
     raise FetchProblem(Kind.REDIRECT, f"more than {policy.max_redirects} redirects")
+
+
+#: statuses that send elsewhere (RFC 9110 section 15.4)
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 def checked(url: str | httpx2.URL, policy: Policy) -> httpx2.URL:
@@ -171,8 +175,8 @@ _PORTS = {"http": 80, "https": 443}
 
 
 @asynccontextmanager
-async def _asked(
-    at: httpx2.URL, headers: Mapping[str, str], policy: Policy, context: ssl.SSLContext
+async def asked(
+    method: str, at: httpx2.URL, headers: Mapping[str, str], policy: Policy, context: ssl.SSLContext
 ) -> AsyncIterator[httpx2.Response]:
     """One request and its answer, the body not yet read. Its own client: no connection outlives its check."""
     destinations = [at] if policy.proxy else await _pinned(at, policy)
@@ -183,7 +187,7 @@ async def _asked(
         ) as client:
             for left, destination in reversed(list(enumerate(reversed(destinations)))):
                 request = client.build_request(
-                    "GET", destination, headers={"Host": at.netloc.decode("ascii"), **headers}
+                    method, destination, headers={"Host": at.netloc.decode("ascii"), **headers}
                 )
                 request.extensions["sni_hostname"] = at.raw_host.decode("ascii")
                 try:
@@ -224,29 +228,23 @@ async def _pinned(at: httpx2.URL, policy: Policy) -> list[httpx2.URL]:
     return [at.copy_with(host=str(address)) for address in addresses[:4]]
 
 
-def _target(at: httpx2.URL, location: str) -> httpx2.URL:
-    """Where a redirect leads. Credentials stay with the origin they were given for."""
+def target(at: httpx2.URL, location: str) -> httpx2.URL:
+    """Where a redirect leads. Credentials stay with the origin they were given for. Raises FetchProblem."""
     try:
-        target = at.join(location)
+        to = at.join(location)
     except (httpx2.InvalidURL, ValueError):
         raise FetchProblem(Kind.REDIRECT, "a redirect to no address") from None
     if not location:
         raise FetchProblem(Kind.REDIRECT, "a redirect without a target")
-    same = (target.scheme, target.host, target.port) == (at.scheme, at.host, at.port)
-    if same and not target.userinfo:
-        return target.copy_with(userinfo=at.userinfo)
-    return target
+    same = (to.scheme, to.host, to.port) == (at.scheme, at.host, at.port)
+    if same and not to.userinfo:
+        return to.copy_with(userinfo=at.userinfo)
+    return to
 
 
 async def _received(answer: httpx2.Response, at: httpx2.URL, moved: bool, max_bytes: int) -> Fetched:
     if not answer.is_success:
-        told = _STATUSES.get(answer.status_code, "")
-        raise FetchProblem(
-            Kind.STATUS,
-            f"the server answered {answer.status_code}{told}",
-            answer.status_code,
-            answer.headers.get("retry-after", "")[:60] if answer.status_code in (429, 503) else "",
-        )
+        raise refusal(answer)
     return Fetched(
         body=await _body(answer, max_bytes),
         content_type=answer.headers.get("content-type", ""),
@@ -254,6 +252,17 @@ async def _received(answer: httpx2.Response, at: httpx2.URL, moved: bool, max_by
         last_modified=answer.headers.get("last-modified", ""),
         final_url=str(at.copy_with(userinfo=b"")),
         moved_permanently=moved,
+    )
+
+
+def refusal(answer: httpx2.Response) -> FetchProblem:
+    """What an answer says that is no success."""
+    told = _STATUSES.get(answer.status_code, "")
+    return FetchProblem(
+        Kind.STATUS,
+        f"the server answered {answer.status_code}{told}",
+        answer.status_code,
+        answer.headers.get("retry-after", "")[:60] if answer.status_code in (429, 503) else "",
     )
 
 

@@ -36,18 +36,20 @@ def rests_until(retry_after: str, now: datetime) -> datetime | None:
 class Turns:
     """Who may ask now. A host with many feeds keeps them in its own queue and takes nobody else's place.
 
-    `pause` are the seconds between the starts of two requests to one host.
+    `pause` are the seconds between the starts of two requests to one host, `at_one_host` how many may be
+    under way there.
     """
 
-    def __init__(self, pause: float) -> None:
+    def __init__(self, pause: float, at_one_host: int = AT_ONE_HOST) -> None:
         self.pause = pause
+        self.at_one_host = at_one_host
         self.at_once = asyncio.Semaphore(AT_ONCE)
         self.hosts: dict[str, _Host] = {}
 
     @asynccontextmanager
     async def turn(self, host: str) -> AsyncIterator[None]:
         """Waits for a place at `host` and among all, and holds both."""
-        queue = self.hosts.setdefault(host, _Host())
+        queue = self.hosts.setdefault(host, _Host(self.at_one_host))
         async with queue.places:
             async with queue.starting:
                 await asyncio.sleep(queue.next_start - asyncio.get_running_loop().time())
@@ -60,7 +62,7 @@ class Turns:
 
 
 class _Host:
-    def __init__(self) -> None:
-        self.places = asyncio.Semaphore(AT_ONE_HOST)
+    def __init__(self, places: int) -> None:
+        self.places = asyncio.Semaphore(places)
         self.starting = asyncio.Lock()
         self.next_start = 0.0

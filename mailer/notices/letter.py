@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from mailer.notices.model import Notice
 from mailer.render.letterhead import Letterhead
 from mailer.render.message import encode, header_value, text_only
-from mailer.render.mjml import compile_mjml
+from mailer.render.parts import body_names, html_part, subject_line, text_part
 from mailer.render.template import environment
 from subscribers.base import new_handle
 from subscribers.model import Format, MailingList, Request, Subscriber
@@ -73,10 +73,8 @@ def letter(
         "list_title": mailing_list.title,
     }
 
-    def fill(name: str) -> str:
-        return env.get_template(f"{request.kind.value}/{name}").render(context)
-
-    subject = fill("subject.txt").strip()
+    folder = request.kind.value
+    subject = subject_line(env, folder, context)
     message_id = sign(desk.signing, Purpose.MESSAGE_ID, handle, recipient)
     message = encode(
         headers=[
@@ -93,8 +91,8 @@ def letter(
             b"Auto-Submitted: auto-generated",
             b"X-Auto-Response-Suppress: All",
         ],
-        text=fill("body.txt"),
-        html=compile_mjml(fill("body.mjml")),
+        text=text_part(env, folder, context),
+        html=html_part(env, body_names(folder), context),
         sentinels={},
         boundary=f"=_{handle:016x}_=",
         images=[letterhead.logo] if letterhead.logo else [],

@@ -25,7 +25,7 @@ def about_issue(session: Session, desk: Desk, request: Request, now: datetime) -
     """A mail to one of the staff about an issue: what of it is open, and what stands in it.
 
     What was released or cancelled since it was asked for needs no reminder any more; that somebody
-    released alone is told in any case.
+    released alone, or that sending stopped, is told in any case.
     """
     assert request.address is not None
     if suppressed_for(session, address_hash(desk.suppression_key, request.address)):
@@ -35,7 +35,7 @@ def about_issue(session: Session, desk: Desk, request: Request, now: datetime) -
         raise Dropped("gone")
     entries = entries_of(session, issue)
     stands = _stands(issue, entries)
-    if request.kind is not RequestKind.EMERGENCY and stands not in _OPEN:
+    if request.kind not in _IN_ANY_CASE and stands not in _OPEN:
         raise Dropped(stands)
     mailing_list = session.get_one(MailingList, issue.list_key)
     until = request.details["until"] and datetime.fromisoformat(request.details["until"])
@@ -68,11 +68,21 @@ def about_issue(session: Session, desk: Desk, request: Request, now: datetime) -
             "changed": [entry.title for entry in changed_entries(session, issue)],
             "feeds": [asdict(source) for source in silent_sources(session, request.details["feeds"], issue)],
             "sections": _sections(entries),
+            **(_stopped(issue, request) if request.kind is RequestKind.HALTED else {}),
         },
     )
 
 
 _OPEN = ("draft", "review", "edited")
+_IN_ANY_CASE = (RequestKind.EMERGENCY, RequestKind.HALTED)
+
+
+def _stopped(issue: Issue, request: Request) -> dict[str, Any]:
+    """How many mails failed of how many, if sending stopped for that; how many are held."""
+    return {
+        "halted": issue.halted.split("/") if issue.halted else None,
+        "held": request.details["held"],
+    }
 
 
 def _stands(issue: Issue, entries: Sequence[Entry]) -> str:

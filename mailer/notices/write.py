@@ -32,6 +32,7 @@ _ANSWERS: dict[RequestKind, Callable[[Session, Desk, Request, datetime], Notice]
     RequestKind.REMINDER: staff.about_issue,
     RequestKind.OVERDUE: staff.about_issue,
     RequestKind.EMERGENCY: staff.about_issue,
+    RequestKind.HALTED: staff.about_issue,
     RequestKind.FOREWORD: staff.foreword,
 }
 

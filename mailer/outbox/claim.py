@@ -7,12 +7,15 @@ PostgreSQL, each taking rows that no other holds (SKIP LOCKED); on SQLite the wr
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
+    Date,
     Select,
     String,
+    Update,
     and_,
     bindparam,
     case,
@@ -31,7 +34,7 @@ from mailer.notices.model import Notice
 from mailer.outbox import figures
 from mailer.outbox.domains import Turns
 from mailer.outbox.model import Delivery, DeliveryState, Priority
-from subscribers.base import among
+from subscribers.base import Utc, among, listed, numbers
 from subscribers.model import (
     Format,
     FormOfAddress,
@@ -91,18 +94,13 @@ def claim(
     if not picked:
         return []
     session.execute(
-        update(Delivery)
-        .where(among(session, Delivery.id, picked))
-        .values(
-            state=DeliveryState.SENDING,
-            worker=worker,
-            lease_until=lease_until,
-            attempts=Delivery.attempts + 1,
-            due_at=None,
-        ),
+        _take(session.get_bind().dialect.name),
+        {"ids": numbers(session, picked), "by": worker, "until": lease_until},
         execution_options=_PLAIN,
     )
-    rows = session.execute(_with_person(session, picked, today)).all()
+    rows = session.execute(
+        _with_person(session.get_bind().dialect.name), {"ids": numbers(session, picked), "today": today}
+    ).all()
     left_out = _skip_the_barred(session, worker, rows, now)
     if turns is not None and (watched := turns.domains):
         left_out |= _defer_by_domain(session, rows, left_out, turns, watched)
@@ -138,7 +136,8 @@ def doubt(session: Session, *whose: ColumnElement[bool]) -> int:
 
 def next_due(session: Session) -> datetime | None:
     """When the next deferred delivery is to be tried again."""
-    return session.scalar(select(func.min(Delivery.due_at)).where(Delivery.due_at.is_not(None)))
+    deferred = Delivery.due_at.is_not(None), Delivery.state == DeliveryState.DEFERRED
+    return session.scalar(select(func.min(Delivery.due_at)).where(*deferred))
 
 
 def has_notices(session: Session) -> bool:
@@ -213,7 +212,8 @@ def _fresh(session: Session, limit: int, *which: ColumnElement[bool]) -> list[in
 def _due(session: Session, limit: int, now: datetime, *which: ColumnElement[bool]) -> list[int]:
     query = (
         select(Delivery.id)
-        .where(Delivery.due_at <= now, *which)
+        # by the index of what is due: nothing is said of settled_at, so that no other one fits
+        .where(Delivery.due_at <= now, Delivery.state == DeliveryState.DEFERRED, *which)
         .order_by(Delivery.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -221,7 +221,27 @@ def _due(session: Session, limit: int, now: datetime, *which: ColumnElement[bool
     return list(session.scalars(query))
 
 
-def _with_person(session: Session, ids: Sequence[int], today: date) -> Select[*tuple[Any, ...]]:
+# put together once for each engine: that takes longer than it takes the database to do it
+
+
+@lru_cache(maxsize=2)
+def _take(dialect: str) -> Update:
+    return (
+        update(Delivery)
+        .where(listed(dialect, Delivery.id, "ids"))
+        .values(
+            state=DeliveryState.SENDING,
+            worker=bindparam("by"),
+            lease_until=bindparam("until", type_=Utc),
+            attempts=Delivery.attempts + 1,
+            due_at=None,
+        )
+    )
+
+
+@lru_cache(maxsize=2)
+def _with_person(dialect: str) -> Select[*tuple[Any, ...]]:
+    today = bindparam("today", type_=Date)
     suppressed = exists().where(Suppression.address_hash == Subscriber.address_hash).correlate(Subscriber)
     is_notice = Delivery.notice_id.is_not(None)
     barred = case(
@@ -270,7 +290,7 @@ def _with_person(session: Session, ids: Sequence[int], today: date) -> Select[*t
                 Subscription.list_key == Delivery.list_key,
             ),
         )
-        .where(among(session, Delivery.id, ids))
+        .where(listed(dialect, Delivery.id, "ids"))
         .order_by(Delivery.priority, Delivery.id)
     )
 

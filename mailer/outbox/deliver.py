@@ -30,8 +30,9 @@ from mailer.outbox.journal import Accepted, Journal
 from mailer.outbox.model import Delivery
 from mailer.outbox.orders import Orders, read_orders
 from mailer.outbox.quota import left
+from mailer.outbox.resting import remember, troubles
 from mailer.outbox.retry import RetryPolicy
-from mailer.outbox.settle import Tried, settle, troubles
+from mailer.outbox.settle import Tried, settle
 from mailer.outbox.shares import Dealt, Shares
 from mailer.render.dkim import Signer
 from mailer.render.letterhead import Letterhead
@@ -49,6 +50,8 @@ _GROUP_SECONDS = 0.25
 #: seconds between two looks at what staff want, and for new mail when there was none
 _LOOK = 0.4
 _IDLE = 1.0
+#: seconds between two looks for issues that are done while others go out
+_FINISH = 5.0
 #: percent of failures that stop an issue
 ERROR_RATE = 20
 
@@ -97,9 +100,12 @@ class Worker:
     _at_once: int = field(init=False, default=_FEWEST)
     #: domains that were known to defer at the last claim
     _troubled: frozenset[str] = field(init=False, default=frozenset())
+    #: mails that were settled since the last claim
+    _done: int = field(init=False, default=0)
     #: by the monotonic clock
     _claimed_at: float = field(init=False, default=0.0)
     _looked_at: float = field(init=False, default=0.0)
+    _finished_at: float = field(init=False, default=0.0)
     _claims_from: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
@@ -163,6 +169,7 @@ class Worker:
         if self._stop.is_set():
             hand.drop(lambda _: True)
             hand.is_over = True
+            self.pool.wake()
         elif now - self._looked_at >= _LOOK:
             await self._look()
         if not hand.is_over and self._claim_is_due(now):
@@ -177,7 +184,8 @@ class Worker:
         await self._settle_taken()
 
     def _claim_is_due(self, now: float) -> bool:
-        if len(self._hand) <= self._at_once and (now >= self._claims_from or not self._hand.under_way):
+        is_done = not len(self._hand) and not self._hand.under_way
+        if len(self._hand) <= self._at_once and (now >= self._claims_from or is_done):
             return True
         # what one relay does not take is for the others
         return self._shares.are_needed and now - self._claimed_at >= _GROUP_SECONDS
@@ -185,6 +193,8 @@ class Worker:
     async def _look(self) -> None:
         """See what staff want: what they paused or cancelled leaves the hand, and notices come into it."""
         self._looked_at = time.monotonic()
+        if self._looked_at - self._finished_at >= _FINISH:
+            await asyncio.to_thread(self._finish)
         orders = await asyncio.to_thread(self._read_orders)
         self._shares.set_rates(orders.rates)
         for number, relay in enumerate(self.pool.relays):
@@ -207,22 +217,24 @@ class Worker:
     async def _claim(self, *, notices_only: bool = False) -> bool:
         """Take more into the hand; whether there was any."""
         began = time.monotonic()
-        batch, dealt = await asyncio.to_thread(self._claim_now, len(self._hand), notices_only)
+        batch, dealt = await asyncio.to_thread(
+            self._claim_now, len(self._hand), self._hand.notices, notices_only
+        )
         self._shares.apply(dealt)
         self._hand.add(batch, self.now())
-        self._claimed_at, pace = began, began - self._claimed_at
-        if len(batch) >= self._at_once or pace > 1:
-            self._at_once = min(_MOST, max(_FEWEST, round(self._at_once / max(pace, 0.5))))
+        speed = self._done / (began - self._claimed_at)
+        self._at_once = min(_MOST, max(_FEWEST, round(speed)))
+        self._claimed_at, self._done = began, 0
         return bool(batch)
 
-    def _claim_now(self, waiting: int, notices_only: bool) -> tuple[list[Claimed], Dealt]:
+    def _claim_now(self, waiting: int, notices: int, notices_only: bool) -> tuple[list[Claimed], Dealt]:
         now = self.now()
         at = now.timestamp()
         weights = self.pool.weights
         with self.database.write() as session:
             limit = bulk = self._at_once if waiting <= self._at_once or notices_only else 0
             if self._shares.are_needed:
-                room = self._shares.room(session, weights, waiting, at)
+                room = self._shares.room(session, weights, waiting, at, notices=notices)
                 limit = limit if room.all is None else min(limit, room.all)
                 bulk = limit if room.bulk is None else min(limit, room.bulk)
             turns = self._turns(session, now)
@@ -240,6 +252,8 @@ class Worker:
                 if limit
                 else []
             )
+            for domain, trouble in turns.probed.items():
+                remember(session, domain, trouble)
             for domain, n in turns.taken.items():
                 if n:
                     limits = self.domain_limits[domain].limits
@@ -276,6 +290,7 @@ class Worker:
         finally:
             # a full disk ends this, but what is known is still settled
             self._results += tries
+        self._done += len(results)
         self._hand.settled(map(_of, results))
         if len(self._results) >= _GROUP or not self._hand.under_way:
             self._something.set()
@@ -323,11 +338,16 @@ class Worker:
         with self.database.write() as session:
             release(session, worker=self.name, only=only)
 
-    def _rest(self) -> float:
+    def _finish(self) -> None:
+        self._finished_at = time.monotonic()
         now = self.now()
         with self.database.write() as session:
             finish_cancelled(session, actor=f"worker:{self.name}", now=now)
             finish_issues(session, now=now)
+
+    def _rest(self) -> float:
+        self._finish()
+        with self.database.read() as session:
             due = next_due(session)
         if due is None:
             return _IDLE

@@ -6,7 +6,7 @@ its domain rests, and a few mails find out whether it is over; the others wait w
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mailer.outbox.quota import Limit, limits
@@ -52,11 +52,15 @@ def parse_limits(text: str) -> dict[str, DomainLimit]:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A domain that defers: how often in a row, how often it rested for it, and until when it does."""
+    """A domain that defers: how often in a row, how often it rested for it, and until when it does.
+
+    While some mails find out whether it is over (`probing`), the others wait until then.
+    """
 
     deferred: int = 0
     rests: int = 0
     until: datetime | None = None
+    probing: bool = False
 
 
 def trouble_after(
@@ -71,7 +75,7 @@ def trouble_after(
     in_a_row = trouble.deferred + deferred
     if in_a_row < _IN_A_ROW and not trouble.rests:
         return Trouble(in_a_row)
-    if trouble.until is not None and now < trouble.until:
+    if trouble.until is not None and now < trouble.until and not trouble.probing:
         # an answer to what was under way when the rest began
         return Trouble(in_a_row, trouble.rests, trouble.until)
     minutes = _RESTS[min(trouble.rests, len(_RESTS) - 1)] * (1 + _JITTER * (2 * chance - 1))
@@ -102,6 +106,15 @@ class Turns:
     def domains(self) -> frozenset[str]:
         """The domains of which `wait` knows anything."""
         return frozenset((*self._troubles, *self._rates))
+
+    @property
+    def probed(self) -> dict[str, Trouble]:
+        """What is known from now on of the domains that a mail was let through to, to find out."""
+        return {
+            domain: replace(self._troubles[domain], until=self._now + _MEANWHILE, probing=True)
+            for domain, tried in self._tried.items()
+            if tried
+        }
 
     def wait(self, domain: str) -> datetime | None:
         """Until when a mail to the domain has to wait; None: it may go, and is counted."""

@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
 from mailer.outbox.model import OPEN, Delivery, DeliveryState, Figure
-from subscribers.base import insert_into
 
 #: every delivery that the issue has, whatever becomes of it; what is open is what has not ended
 FROZEN = "frozen"
@@ -45,25 +44,24 @@ def add(session: Session, worker: str, changes: Iterable[tuple[Count, int]]) -> 
             "domain": count.domain,
             "relay": count.relay,
             "worker": worker,
-            "state": count.state,
+            "state": str(count.state),
             "reason": count.reason,
             "n": change,
         }
         for count, change in sums.items()
         if change
     ]
-    if not rows:
-        return
-    statement = insert_into(session, Figure)
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[
-                "issue_id", "list_key", "municipality", "domain", "relay", "worker", "state", "reason"
-            ],
-            set_={"n": Figure.n + statement.excluded.n},
-        ),
-        rows,
-    )  # fmt: skip
+    if rows:
+        session.execute(_ADD, rows)
+
+
+# said once and in full: this is done for every group of results, and putting it together would take longer
+_ADD = text(
+    "INSERT INTO figures (issue_id, list_key, municipality, domain, relay, worker, state, reason, n)"
+    " VALUES (:issue_id, :list_key, :municipality, :domain, :relay, :worker, :state, :reason, :n)"
+    " ON CONFLICT (issue_id, list_key, municipality, domain, relay, worker, state, reason)"
+    " DO UPDATE SET n = figures.n + excluded.n"
+)
 
 
 def drop_empty(session: Session, issue_id: int, domain: str) -> None:

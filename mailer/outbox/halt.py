@@ -28,13 +28,13 @@ class ErrorRates:
     _verdicts: dict[int, tuple[int, int]] = field(init=False, default_factory=dict)
 
     def add(self, issue: int, sent: int, failed: int) -> str:
-        """Count these; returns why the issue has to stop, or "" if it has not."""
+        """Count these; returns "" or, if the issue has to stop, how many failed of how many: "12/40"."""
         before = self._verdicts.get(issue, (0, 0))
         sent, failed = before[0] + sent, before[1] + failed
         if too_many(failed, sent, self.percent):
             # whoever resumes it does not want to be told of the same ones
             self._verdicts.pop(issue, None)
-            return f"{failed} of {failed + sent} mails failed"
+            return f"{failed}/{failed + sent}"
         if sent + failed > _MOST:
             sent, failed = sent // 2, failed // 2
         self._verdicts[issue] = sent, failed

@@ -58,6 +58,11 @@ class Hand:
         parked = sum(map(len, self._parked.values())) if self._parked else 0
         return len(self._notices) + len(self._bulk) + parked
 
+    @property
+    def notices(self) -> int:
+        """How many of those that wait are notices."""
+        return len(self._notices)
+
     def add(self, batch: Sequence[Claimed], now: datetime) -> None:
         stamp = Stamp(format_datetime(now).encode(), int(now.timestamp()))
         deadline = time.monotonic() + _SEND_WITHIN

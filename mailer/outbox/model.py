@@ -201,6 +201,7 @@ class DomainTrouble(Base):
     deferred: Mapped[int]
     rests: Mapped[int]
     rest_until: Mapped[datetime | None] = mapped_column(Utc)
+    probing: Mapped[bool]
 
 
 def delivery_named(session: Session, context: int, subscriber: int) -> Delivery | None:

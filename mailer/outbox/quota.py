@@ -21,6 +21,8 @@ class Limit(NamedTuple):
 
     span: int
     most: int
+    #: whether a part of it can be kept for notices
+    can_reserve: bool = True
 
 
 class Counted(NamedTuple):
@@ -46,7 +48,12 @@ def limits(
     ]
     if rate is not None:
         span = _RATE_SPAN if rate >= 1 else math.ceil(_RATE_SPAN / rate)
-        found.insert(0, Limit(span, max(1, int(rate * span))))
+        # what is counted by different limits goes by their spans
+        span += span in (MINUTE, HOUR, DAY)
+        # a worker keeps to the rate by itself, with a second's worth in hand, and is not to be held up by
+        # what counts whole; several together may so pass it by a fifth
+        most = rate * (span * (_PIECES + 1) / _PIECES + 1)
+        found.insert(0, Limit(span, max(1, int(most)), can_reserve=False))
     return tuple(found)
 
 
@@ -65,16 +72,21 @@ def left(
 ) -> int | None:
     """How many mails may go now; None is without limit.
 
-    `kept_back` is the share of each limit that is not for these mails.
+    `kept_back` is the share of a limit that is not for these mails.
     """
     room = [
-        int(limit.most * (1 - kept_back))
+        for_others(limit, kept_back)
         - sum(
             each.n for each in counted if each.span == limit.span and each.slot >= oldest_slot(limit.span, at)
         )
         for limit in limits
     ]
     return max(0, min(room)) if room else None
+
+
+def for_others(limit: Limit, kept_back: float) -> int:
+    """How many the limit leaves when that share of it is kept back."""
+    return int(limit.most * (1 - kept_back)) if limit.can_reserve else limit.most
 
 
 class Taker(NamedTuple):
@@ -110,20 +122,3 @@ def split(n: int, takers: Sequence[Taker]) -> list[int]:
 
 def _room(taker: Taker) -> float:
     return math.inf if taker.most is None else taker.most
-
-
-def sent_within(seconds: float, limits: Sequence[Limit]) -> float:
-    """How many mails can have gone so many seconds after the first one; math.inf without limits.
-
-    Each limit lets its number go at the beginning of its span, as far as those of shorter spans allow.
-    """
-    if not limits:
-        return math.inf
-    *shorter, longest = sorted(limits)
-    whole, rest = divmod(seconds, longest.span)
-    a_span = min(longest.most, sent_within(longest.span, shorter))
-    return (
-        whole * a_span + min(longest.most, sent_within(rest, shorter))
-        if whole
-        else min(longest.most, sent_within(rest, shorter))
-    )

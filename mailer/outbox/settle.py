@@ -8,19 +8,20 @@ A group is one UPDATE and one INSERT, whatever its size: its rows travel as one 
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from mailer.outbox import figures, tallies
 from mailer.outbox.claim import IN_DOUBT
 from mailer.outbox.domains import Trouble, trouble_after
-from mailer.outbox.model import Attempt, Delivery, DeliveryState, DomainTrouble
+from mailer.outbox.model import Attempt, Delivery, DeliveryState
+from mailer.outbox.resting import remember, troubles
 from mailer.outbox.retry import RetryPolicy, draw, wait
-from subscribers.base import among, insert_into
+from subscribers.base import among
 from subscribers.model import InDoubt, MailingList, Subscriber, SuppressionReason
 from subscribers.subscribing import suppress
 
@@ -64,8 +65,6 @@ _NO_SUCH_MAILBOX = frozenset({"5.1.1", "5.1.6", "5.1.10", "5.2.1"})
 _OF_ONE_MAILBOX = "4.2."
 #: tries after which a mail that cannot be made is held
 _UNMADE = 3
-#: span in seconds over which the pace of an issue is told
-PACE_SPAN = 60
 
 
 def settle(
@@ -75,41 +74,43 @@ def settle(
     tries: Sequence[Tried],
     retry: RetryPolicy,
     now: datetime,
-    troubled: Iterable[str] = (),
+    troubled: Collection[str] = (),
 ) -> Settled:
     """Settle these tries of this worker. `troubled` are domains that are known to defer."""
     ends = {(tried.delivery, tried.attempt): _end(tried, retry, now) for tried in tries}
     _hold_some(session, tries, ends)
     by_try = {(tried.delivery, tried.attempt): tried for tried in tries}
     spell = _Spelling(session)
-    counted = session.execute(
-        spell.update,
-        {
-            "worker": worker,
-            "rows": json.dumps([(*key, *spell.end(end)) for key, end in ends.items()]),
-        },
-    ).all()
+    rows = json.dumps([(*key, *spell.end(end)) for key, end in ends.items()])
+    counted = [_Counted._make(row) for row in session.execute(spell.update, {"worker": worker, "rows": rows})]
     if not counted:
         return Settled(0, {})
-    attempts = []
-    for row in counted:
-        tried = by_try[row.id, row.attempts]
-        # erased while her mail was in flight: servers like to name the address in their answer
-        reply = tried.reply if row.subscriber_id is not None else ""
-        outcome = "unmade" if tried.is_unmade else tried.outcome
-        attempts.append(
-            (tried.delivery, tried.attempt, spell.time(tried.at), tried.relay, outcome, tried.code, reply)
-        )
-        if tried.outcome == "failed" and tried.enhanced in _NO_SUCH_MAILBOX:
-            _suppress(session, row.subscriber_id, worker, now)
-    session.execute(spell.insert, {"rows": json.dumps(attempts)})
-    figures.add(session, worker, _ended(counted, ends))
-    verdicts = _verdicts(counted, by_try, ends)
+    pairs = [(row, by_try[row.id, row.attempts], ends[row.id, row.attempts]) for row in counted]
+    session.execute(
+        spell.insert, {"rows": json.dumps([spell.attempt(tried, row) for row, tried, _ in pairs])}
+    )
+    figures.add(session, worker, _ended(pairs))
+    verdicts = _verdicts(pairs)
     for issue, (sent, _) in verdicts.items():
         if sent:
-            tallies.add(session, f"issue:{issue}", PACE_SPAN, now.timestamp(), sent)
-    _note_domains(session, counted, by_try, set(troubled), now)
+            tallies.add(session, f"issue:{issue}", tallies.PACE_SPAN, now.timestamp(), sent)
+    _note_domains(session, pairs, troubled, now)
+    for row, tried, _ in pairs:
+        if tried.outcome == "failed" and tried.enhanced in _NO_SUCH_MAILBOX:
+            _suppress(session, row.subscriber_id, worker, now)
     return Settled(len(counted), verdicts)
+
+
+class _Counted(NamedTuple):
+    """A delivery that a try counts for."""
+
+    id: int
+    attempts: int
+    issue_id: int | None
+    list_key: str
+    municipality: str
+    domain: str
+    subscriber_id: int | None
 
 
 class _End(NamedTuple):
@@ -163,72 +164,43 @@ def _hold_some(session: Session, tries: Sequence[Tried], ends: dict[tuple[int, i
         )
 
 
-def _ended(counted: Sequence[Any], ends: dict[tuple[int, int], _End]) -> Iterable[tuple[figures.Count, int]]:
-    sums: Counter[tuple[object, ...]] = Counter()
-    for row in counted:
-        end = ends[row.id, row.attempts]
-        if end.settled_at is not None and row.issue_id is not None:
-            where = (row.issue_id, row.list_key, row.municipality, row.domain)
-            sums[*where, end.relay, end.state.value, end.reason] += 1
+_Pairs = Sequence[tuple[_Counted, Tried, _End]]
+
+
+def _ended(pairs: _Pairs) -> Iterable[tuple[figures.Count, int]]:
+    sums = Counter(
+        (*row[2:6], end.relay, end.state.value, end.reason)
+        for row, _, end in pairs
+        if end.settled_at is not None and row.issue_id is not None
+    )
     return ((figures.Count(*what), n) for what, n in sums.items())  # type: ignore[arg-type]  # as built above
 
 
-def _verdicts(
-    counted: Sequence[Any], by_try: dict[tuple[int, int], Tried], ends: dict[tuple[int, int], _End]
-) -> dict[int, tuple[int, int]]:
+def _verdicts(pairs: _Pairs) -> dict[int, tuple[int, int]]:
     sums: dict[int, list[int]] = defaultdict(lambda: [0, 0])
-    for row in counted:
-        key = row.id, row.attempts
-        state = ends[key].state
-        if row.issue_id is not None and (state is not DeliveryState.DEFERRED or by_try[key].is_unmade):
-            sums[row.issue_id][state is not DeliveryState.SENT] += 1
+    for row, tried, end in pairs:
+        if row.issue_id is not None and (end.state is not DeliveryState.DEFERRED or tried.is_unmade):
+            sums[row.issue_id][end.state is not DeliveryState.SENT] += 1
     return {issue: (sent, failed) for issue, (sent, failed) in sums.items()}
 
 
-def _note_domains(
-    session: Session,
-    counted: Sequence[Any],
-    by_try: dict[tuple[int, int], Tried],
-    troubled: set[str],
-    now: datetime,
-) -> None:
+def _note_domains(session: Session, pairs: _Pairs, troubled: Collection[str], now: datetime) -> None:
     """Remember which domains defer, and forget those that take mail again."""
-    deferred: Counter[str] = Counter()
-    taken: set[str] = set()
-    for row in counted:
-        tried = by_try[row.id, row.attempts]
-        if tried.outcome == "deferred" and tried.about == "mailbox":
-            if not tried.enhanced.startswith(_OF_ONE_MAILBOX):
-                deferred[row.domain] += 1
-        elif tried.outcome == "sent":
-            taken.add(row.domain)
-    if not deferred and not taken & troubled:
+    deferred = Counter(
+        row.domain
+        for row, tried, _ in pairs
+        if tried.outcome == "deferred"
+        and tried.about == "mailbox"
+        and not tried.enhanced.startswith(_OF_ONE_MAILBOX)
+    )
+    if not deferred and not troubled:
         return
+    taken = {row.domain for row, tried, _ in pairs if tried.outcome == "sent"}
     known = troubles(session)
     for domain in deferred.keys() | (taken & known.keys()):
-        after = trouble_after(
-            known.get(domain, Trouble()),
-            deferred=deferred[domain],
-            taken=domain in taken,
-            now=now,
-            chance=draw(),
-        )
-        _remember(session, domain, after)
-
-
-def troubles(session: Session) -> dict[str, Trouble]:
-    """The domains that defer."""
-    rows = session.scalars(select(DomainTrouble))
-    return {row.domain: Trouble(row.deferred, row.rests, row.rest_until) for row in rows}
-
-
-def _remember(session: Session, domain: str, trouble: Trouble | None) -> None:
-    if trouble is None:
-        session.execute(delete(DomainTrouble).where(DomainTrouble.domain == domain))
-        return
-    values = {"deferred": trouble.deferred, "rests": trouble.rests, "rest_until": trouble.until}
-    statement = insert_into(session, DomainTrouble).values(domain=domain, **values)
-    session.execute(statement.on_conflict_do_update(index_elements=["domain"], set_=values))
+        before, is_taken = known.get(domain, Trouble()), domain in taken
+        after = trouble_after(before, deferred=deferred[domain], taken=is_taken, now=now, chance=draw())
+        remember(session, domain, after)
 
 
 class _Spelling:
@@ -243,6 +215,12 @@ class _Spelling:
         due_at = end.due_at and self.time(end.due_at)
         settled_at = end.settled_at and self.time(end.settled_at)
         return end.state.value, end.reason, due_at, end.relay, end.reply, settled_at
+
+    def attempt(self, tried: Tried, row: _Counted) -> tuple[object, ...]:
+        # erased while her mail was in flight: servers like to name the address in their answer
+        reply = tried.reply if row.subscriber_id is not None else ""
+        outcome = "unmade" if tried.is_unmade else tried.outcome
+        return tried.delivery, tried.attempt, self.time(tried.at), tried.relay, outcome, tried.code, reply
 
     def time(self, at: datetime) -> str:
         """As subscribers.base.Utc stores it. Many results come at the same time."""

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from mailer.outbox.model import RelayRate, Tally
 from mailer.outbox.quota import Counted, Limit, oldest_slot, slot
 from subscribers.base import insert_into
+
+#: seconds over which the pace of an issue is told
+PACE_SPAN = 60
 
 
 def counted(session: Session, subjects: Iterable[str]) -> dict[str, list[Counted]]:
@@ -24,15 +27,17 @@ def counted(session: Session, subjects: Iterable[str]) -> dict[str, list[Counted
 def add(session: Session, subject: str, span: int, at: float, n: int, *, into: int | None = None) -> int:
     """Count `n` more in the piece of the span that `at` lies in, or in piece `into`; returns its number."""
     current = slot(span, at) if into is None else into
-    statement = insert_into(session, Tally).values(subject=subject, span=span, slot=current, n=n)
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["subject", "span", "slot"], set_={"n": Tally.n + statement.excluded.n}
-        )
-    )
-    past = Tally.slot < oldest_slot(span, at)
-    session.execute(delete(Tally).where(Tally.subject == subject, Tally.span == span, past))
+    session.execute(_ADD, {"subject": subject, "span": span, "slot": current, "n": n})
+    session.execute(_FORGET, {"subject": subject, "span": span, "oldest": oldest_slot(span, at)})
     return current
+
+
+# said once and in full: this is done for every group of results
+_ADD = text(
+    "INSERT INTO tallies (subject, span, slot, n) VALUES (:subject, :span, :slot, :n)"
+    " ON CONFLICT (subject, span, slot) DO UPDATE SET n = tallies.n + excluded.n"
+)
+_FORGET = text("DELETE FROM tallies WHERE subject = :subject AND span = :span AND slot < :oldest")
 
 
 def add_to_all(session: Session, subject: str, limits: Sequence[Limit], at: float, n: int) -> None:
@@ -53,3 +58,9 @@ def rates(session: Session) -> dict[str, float]:
     """The rates that staff set, of whatever relays have one."""
     rows = session.execute(select(RelayRate.relay, RelayRate.rate).where(RelayRate.rate.is_not(None)))
     return {row.relay: row.rate for row in rows}
+
+
+def set_rate(session: Session, relay: str, rate: float | None) -> None:
+    """From now on a relay gets so many mails a second; None: what the settings say."""
+    lock_rates(session, [relay])
+    session.get_one(RelayRate, relay).rate = rate

@@ -84,7 +84,7 @@ class Chooser:
         seen = [
             (number, entry)
             for number, entry in self._numbered
-            if _reaches(entry.places, places)
+            if reaches(entry.places, places)
             and (not entry.roles or not roles.isdisjoint(entry.roles))
             and not (entry.internal and municipal)
         ]
@@ -148,13 +148,14 @@ def public(entries: Iterable[Numbered]) -> list[Numbered]:
     return [(number, entry) for number, entry in entries if not entry.internal]
 
 
-def _parts(joined: str) -> set[str]:
-    return set(joined.split(",")) if joined else set()
-
-
-def _reaches(entry_places: Sequence[str], places: set[str]) -> bool:
+def reaches(entry_places: Sequence[str], places: set[str]) -> bool:
+    """Whether what is meant for `entry_places` concerns somebody at `places`; an empty side means yes."""
     if not entry_places or not places:
         return True
     return any(
         mine.startswith(theirs) or theirs.startswith(mine) for mine in entry_places for theirs in places
     )
+
+
+def _parts(joined: str) -> set[str]:
+    return set(joined.split(",")) if joined else set()

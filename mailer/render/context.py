@@ -117,8 +117,13 @@ def entry_context(
         "picture": picture,
         "published": entry.published,
         "updated": _updated(entry),
-        "calendar_url": f"{archive_url}/termin/{number}.ics" if entry.starts and not entry.internal else "",
+        "calendar_url": _event_url(number, entry, archive_url),
     }
+
+
+def _event_url(number: int, entry: Entry, archive_url: str) -> str:
+    """Where an event is taken over from; "" for what is none, is internal, or stands on no page."""
+    return f"{archive_url}/termin/{number}.ics" if archive_url and entry.starts and not entry.internal else ""
 
 
 def picture_context(picture: Picture, image: Image) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """From an issue to its encoded editions: each distinct one is rendered and encoded once."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.database import Database
-from mailer.issues.model import Issue, entries_of, pictures_of
+from mailer.issues.model import Entry, Issue, entries_of, pictures_of
 from mailer.render.choose import Chooser, Numbered, Setting
 from mailer.render.letterhead import Letterhead
 from mailer.render.model import Edition, Stationery
@@ -99,16 +100,27 @@ def chooser_of(session: Session, issue: Issue, stationery: Stationery) -> Choose
 
 def shown_of(issue: Issue, entries: Iterable[Numbered], letterhead: Letterhead) -> list[Shown]:
     """What preflight has to know of the entries of an edition."""
+    zone = ZoneInfo(issue.zone)
     return [
         Shown(
+            number=number,
             title=entry.title,
             url=entry.url,
             short_url=letterhead.links.entry(issue.handle, number),
-            ends=entry.ends or entry.starts,
+            ends=_over_at(entry),
             deadline=entry.deadline,
+            came_out=tuple(
+                each.astimezone(zone).date() for each in (entry.published, entry.updated) if each is not None
+            ),
         )
         for number, entry in entries
     ]
+
+
+def _over_at(entry: Entry) -> datetime | None:
+    if entry.starts is None or (entry.ends is not None and entry.ends > entry.starts):
+        return entry.ends
+    return entry.starts + timedelta(days=1) if entry.all_day else entry.starts
 
 
 def with_page(setting: Setting, issue: Issue, digest: str, signing: Keys) -> Setting:

@@ -24,16 +24,22 @@ class Event:
     url: str = ""
 
 
-def calendar(events: Iterable[Event], *, stamp: datetime, zone: ZoneInfo) -> bytes:
+def calendar(events: Iterable[Event], *, stamp: datetime, zone: ZoneInfo, name: str = "") -> bytes:
     """The file with these events, as somebody publishes them who wants no answer (RFC 5546 3.2.1).
 
-    `stamp` says when they were written down (DTSTAMP). Times stand in it in UTC; days are those of `zone`.
+    A `name` is for one that is subscribed to. `stamp` says when they were written down (DTSTAMP). Times
+    stand in it in UTC; days are those of `zone`.
     """
     file = Calendar()
     # RFC 5545 3.6 wants both
     file.add("prodid", "-//Infomail//Infomail//DE")
     file.add("version", "2.0")
     file.add("method", "PUBLISH")
+    if name:
+        # RFC 7986 5.1 and 5.7; Outlook and Apple know the older name only
+        file.add("name", name)
+        file.add("x-wr-calname", name)
+        file.add("refresh-interval", timedelta(hours=6), parameters={"VALUE": "DURATION"})
     for event in events:
         file.add_component(_component(event, stamp, zone))
     written: bytes = file.to_ical()

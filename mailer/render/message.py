@@ -41,6 +41,9 @@ class Slot(enum.Enum):
     SALUTATION_TEXT = b"\0s\0"
     SALUTATION_HTML = b"\0h\0"
 
+    #: enum's own is Python, and these are looked up a dozen times a mail
+    __hash__ = object.__hash__
+
 
 @dataclass(frozen=True, slots=True)
 class Image:

@@ -2,8 +2,8 @@
 
 Editions differ in which entries they have and in the words around them, while an entry looks the
 same in all of them. So the HTML of each entry is made once a language, on a page of its own
-(entry.mjml), and set into the page of each edition (body.mjml). How an entry looks never
-depends on its neighbours.
+(entry.mjml or entry.html), and set into the page of each edition (body.mjml or body.html). How an
+entry looks never depends on its neighbours.
 """
 
 import re
@@ -19,11 +19,13 @@ from mailer.feeds.model import Picture
 from mailer.issues.model import Entry, Issue
 from mailer.render.choose import Numbered, Setting, public
 from mailer.render.context import entry_context, issue_context, picture_context, sections_of
+from mailer.render.finish import BadPage
 from mailer.render.headers import machine_headers
 from mailer.render.letterhead import letterhead_of
-from mailer.render.message import Image, Slot, encode
-from mailer.render.mjml import BadMjml, compile_mjml
+from mailer.render.message import Slot, encode
 from mailer.render.model import Stationery
+from mailer.render.parts import body_names, entry_names, html_part, subject_line, text_part
+from mailer.render.pictures import on_the_web, travelling
 from mailer.render.template import Environment, environment
 from subscribers.model import FormOfAddress
 from subscribers.salutation import salutation
@@ -45,19 +47,27 @@ class Rendered:
     message: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """An issue as HTML and text that name nobody and hold no token."""
+
+    html: str
+    text: str
+
+
 class Sheets:
     """The HTML of one kind of mail in one language; what recurs is compiled once."""
 
     def __init__(self, env: Environment, folder: str) -> None:
         self._env = env
         self._folder = folder
-        self._blocks: dict[tuple[str, str], str] = {}
+        self._blocks: dict[tuple[str, ...], str] = {}
         # stands for what is set in while templates, MJML and premailer work: nothing they would
         # touch, and nothing a feed could have said
         self._mark = f"x{secrets.token_hex(12)}"
 
     def html(self, context: Mapping[str, Any]) -> str:
-        """body.mjml, where `entry.block` is the HTML of that entry, made by entry.mjml."""
+        """The HTML part, where `entry.block` is the HTML of that entry, made by entry.mjml or entry.html."""
         sections, by_anchor = [], {}
         for section in context["sections"]:
             entries = []
@@ -65,25 +75,27 @@ class Sheets:
                 by_anchor[entry["anchor"]] = entry
                 entries.append({**entry, "block": Markup(f"{self._mark}-{entry['anchor']}-")})  # noqa: S704  ours
             sections.append({**section, "entries": entries})
-        page = compile_mjml(self.text("body.mjml", {**context, "sections": sections}))
+        page = html_part(self._env, body_names(self._folder), {**context, "sections": sections})
         set_in = re.compile(rf"{self._mark}-(\w+)-")
         return set_in.sub(lambda found: self._block(by_anchor[found[1]], context), page)
 
-    def text(self, name: str, context: Mapping[str, Any]) -> str:
-        """A template of the kind, filled and otherwise left as it is."""
-        return self._env.get_template(f"{self._folder}/{name}").render(context)
+    def subject(self, context: Mapping[str, Any]) -> str:
+        return subject_line(self._env, self._folder, context)
+
+    def text(self, context: Mapping[str, Any]) -> str:
+        return text_part(self._env, self._folder, context)
 
     def _block(self, entry: Mapping[str, Any], context: Mapping[str, Any]) -> str:
         # all that differs between two renderings of an entry of one issue
-        key = entry["anchor"], entry["municipality"]
+        key = tuple(entry[name] for name in ("anchor", "municipality", "calendar_url", "contact"))
         if key not in self._blocks:
-            # a newsletter with a body of its own need not have an entry.mjml of its own
-            page = self._env.select_template([f"{self._folder}/entry.mjml", "issue/entry.mjml"])
             same = {name: context[name] for name in ("language", "network", "brand")}
-            html = compile_mjml(page.render({**same, "entry": entry, "cut": self._mark}))
+            html = html_part(
+                self._env, entry_names(self._folder), {**same, "entry": entry, "cut": self._mark}
+            )
             pieces = html.split(self._mark)
             if len(pieces) != 3:
-                raise BadMjml("entry.mjml: {{ cut }} must stand once before the entry and once behind it")
+                raise BadPage("entry.mjml: {{ cut }} must stand once before the entry and once behind it")
             self._blocks[key] = pieces[1].strip()
         return self._blocks[key]
 
@@ -95,21 +107,24 @@ class Press:
         """`pictures` are those of all the issue's entries."""
         self._issue = issue
         self._letterhead = letterhead_of(stationery.letterhead)
-        self._pictures = {each.id: (each, self._image(each)) for each in pictures}
+        domain = self._letterhead.message_id_domain
+        self._pictures = {each.id: (each, travelling(each, domain)) for each in pictures}
+        self._images = on_the_web(self._letterhead.links, self._letterhead.logo, pictures, domain)
         self._templates = stationery.templates
         self._slots = {slot: f"x{secrets.token_hex(12)}x" for slot in _IN_TEMPLATES}
         #: stands for the token of the edition's page
         self._page = f"x{secrets.token_hex(12)}x"
         self._sheets: dict[str, Sheets] = {}
-        self._entries: dict[tuple[int, str], dict[str, Any]] = {}
+        self._entries: dict[tuple[int, str, str], dict[str, Any]] = {}
 
     def edition(self, entries: Sequence[Numbered], setting: Setting, digest: str) -> Rendered:
         """The edition with these entries. `digest` is its key within the issue."""
-        subject, html, text = self._parts(entries, setting)
+        archive_url = self._letterhead.links.archive(self._page)
+        subject, html, text = self._parts(entries, setting, archive_url)
         page_html, page_text = html, text
         if len(open_to_all := public(entries)) < len(entries):
             # its words in the inbox may name what the page must not
-            _, page_html, page_text = self._parts(open_to_all, {**setting, "preheader": ""})
+            _, page_html, page_text = self._parts(open_to_all, {**setting, "preheader": ""}, archive_url)
         return Rendered(
             subject=subject,
             html=self._standing_alone(self._for_nobody(html, setting)),
@@ -119,13 +134,26 @@ class Press:
             message=self._message(subject, html, text, setting, digest),
         )
 
-    def _parts(self, entries: Sequence[Numbered], setting: Setting) -> tuple[str, str, str]:
+    def for_others(self, entries: Sequence[Numbered], setting: Setting, page: str) -> Printed:
+        """The issue with these entries as somebody else may publish or send it.
+
+        `page` is its address for everybody, or "". Templates see `draft` and leave out what is between
+        us and a reader; one that does not gets addresses without a token in its place. Contacts are
+        meant for the readers of the mail, and stay there.
+        """
+        setting = {**setting, "preheader": "", "told": [], "archive": ""}
+        _, html, text = self._parts(entries, setting, page, draft=True)
+        return Printed(self._on_the_web(self._for_nobody(html, setting)), self._for_nobody(text, setting))
+
+    def _parts(
+        self, entries: Sequence[Numbered], setting: Setting, archive_url: str, *, draft: bool = False
+    ) -> tuple[str, str, str]:
         """Subject, HTML and text, with sentinels for all slots and for the token of the page."""
-        archive_url = self._letterhead.links.archive(self._page)
-        contexts = {number: self._entry(number, entry, setting, archive_url) for number, entry in entries}
+        entry_of = self._open_entry if draft else self._entry
+        contexts = {number: entry_of(number, entry, setting, archive_url) for number, entry in entries}
         context = issue_context(
             self._issue, sections_of(self._issue, entries, contexts), setting, self._letterhead, archive_url
-        )
+        ) | {"draft": draft}
         unsubscribe = self._letterhead.links.unsubscribe(self._slots[Slot.UNSUBSCRIBE])
         in_text, in_html = (
             context | {"slots": {"salutation": self._slots[greeting], "unsubscribe_url": unsubscribe}}
@@ -133,17 +161,17 @@ class Press:
         )
         sheets = self._sheets_in(setting["language"])
         return (
-            sheets.text("subject.txt", in_text).strip(),
+            sheets.subject(in_text),
             sheets.html(in_html),
-            sheets.text("body.txt", in_text),
+            sheets.text(in_text),
         )
 
     def _entry(self, number: int, entry: Entry, setting: Setting, archive_url: str) -> dict[str, Any]:
         name = setting["names"].get(entry.municipality or "", "")
-        if (number, name) not in self._entries:
+        if (number, name, archive_url) not in self._entries:
             found = self._pictures.get(entry.picture_id or 0)
             picture = picture_context(*found) if found else None
-            self._entries[number, name] = entry_context(
+            self._entries[number, name, archive_url] = entry_context(
                 number,
                 entry,
                 name,
@@ -151,7 +179,12 @@ class Press:
                 short_url=self._letterhead.links.entry(self._issue.handle, number),
                 picture=picture,
             )
-        return self._entries[number, name]
+        return self._entries[number, name, archive_url]
+
+    def _open_entry(self, number: int, entry: Entry, setting: Setting, page: str) -> dict[str, Any]:
+        # what is bound to places does not stand on the page for everybody
+        found = self._entry(number, entry, setting, "" if entry.places else page)
+        return {**found, "contact": ""}
 
     def _sheets_in(self, language: str) -> Sheets:
         if language not in self._sheets:
@@ -171,27 +204,14 @@ class Press:
             part = part.replace(old, new)
         return part
 
-    def _image(self, picture: Picture) -> Image:
-        # the handle is nobody's but the picture's, and so is the Content-ID
-        name = f"bild-{picture.handle:016x}@{self._letterhead.message_id_domain}"
-        return Image(name, picture.media_type, picture.data)
-
-    def _images(self) -> list[Image]:
-        """All that the HTML of an edition may show."""
-        logo = self._letterhead.logo
-        return [*([logo] if logo else []), *(image for _, image in self._pictures.values())]
-
     def _standing_alone(self, html: str) -> str:
-        for image in self._images():
+        for image in self._images.values():
             html = html.replace(image.url, image.data_url)
         return html
 
     def _on_the_web(self, html: str) -> str:
-        links = self._letterhead.links
-        if self._letterhead.logo:
-            html = html.replace(self._letterhead.logo.url, links.logo())
-        for picture, image in self._pictures.values():
-            html = html.replace(image.url, links.picture(picture.handle))
+        for address, image in self._images.items():
+            html = html.replace(image.url, address)
         return html
 
     def _message(self, subject: str, html: str, text: str, setting: Setting, digest: str) -> bytes:
@@ -207,7 +227,7 @@ class Press:
             html=html.replace(self._page, setting["archive"]),
             sentinels={sentinel: slot for slot, sentinel in self._slots.items()},
             boundary=f"={digest[:32]}=",
-            images=self._images(),
+            images=list(self._images.values()),
         )
 
 

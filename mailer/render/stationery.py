@@ -16,12 +16,11 @@ from mailer import __version__
 from mailer.issues.content import digest
 from mailer.render.letterhead import Letterhead
 from mailer.render.model import Stationery
+from mailer.render.parts import TEMPLATES
 from subscribers.base import insert_into
 
 #: packages whose releases may change a byte of a mail
 _RENDERING = ("babel", "cssutils", "jinja2", "lxml", "mjml-python", "nh3", "premailer")
-#: endings of the files that are templates
-_TEMPLATES = (".mjml", ".txt", ".html", ".jinja")
 
 
 def stationery_of(letterhead: Letterhead) -> Stationery:
@@ -44,7 +43,7 @@ def template_sources(folders: Sequence[Path]) -> dict[str, str]:
     found: dict[str, str] = {}
     for folder in folders:
         for path in folder.rglob("*"):
-            if path.suffix in _TEMPLATES and path.is_file():
+            if path.suffix in TEMPLATES and path.is_file():
                 found.setdefault(path.relative_to(folder).as_posix(), path.read_text(encoding="utf-8"))
     return dict(sorted(found.items()))
 

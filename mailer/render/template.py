@@ -46,7 +46,11 @@ from mailer.translations import translations
 
 
 def environment(
-    templates: Sequence[Path] | Mapping[str, str], language: str, *, zone: ZoneInfo
+    templates: Sequence[Path] | Mapping[str, str],
+    language: str,
+    *,
+    zone: ZoneInfo,
+    sort: "type[Environment] | None" = None,
 ) -> "Environment":
     """Templates from folders, the first that has one wins, or from their sources by name.
 
@@ -56,9 +60,9 @@ def environment(
     Filters of our own: `longdate` and `when(ends)`, both in `zone`; for text parts `plaintext` of
     HTML, `paragraphs`, `wrapped(lead)` and `underlined(mark, lead)`. Every mistake of a template
     raises jinja2.exceptions.TemplateError, what it must not do its SecurityError. One thread uses an
-    environment at a time.
+    environment at a time. `sort` is a kind of Environment that does more than that.
     """
-    env = Environment(
+    env = (sort or Environment)(
         loader=DictLoader(templates) if isinstance(templates, Mapping) else FileSystemLoader(list(templates)),
         undefined=StrictUndefined,
         autoescape=lambda name: name is not None and name.endswith((".mjml", ".html")),
@@ -88,9 +92,10 @@ _MISTAKES = (
     ValueError,
 )
 
-_ON_TEXT = {"upper", "lower", "strip", "startswith", "endswith"}
-_ON_ROWS = {"items", "keys", "values", "get"}
-_ON_DATES = {"year", "month", "day", "hour", "minute", "date", "time", "weekday", "isoformat"}
+#: what a template may call of texts, of rows and names, and of days
+ON_TEXT = {"upper", "lower", "strip", "startswith", "endswith"}
+ON_ROWS = {"items", "keys", "values", "get"}
+ON_DATES = {"year", "month", "day", "hour", "minute", "date", "time", "weekday", "isoformat"}
 #: values that turn into text of a length known beforehand
 _PLAIN = (str, int, float, date, type(None), Undefined)
 #: of Jinja's tests those that cost the same whatever is tested
@@ -195,11 +200,11 @@ class Environment(ImmutableSandboxedEnvironment):
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """As in Jinja's sandbox, and of plain values only what is cheap."""
         if isinstance(obj, str):
-            return attr in _ON_TEXT
+            return attr in ON_TEXT
         if isinstance(obj, (Mapping, list, tuple, set)):
-            return attr in _ON_ROWS
+            return attr in ON_ROWS
         if isinstance(obj, date):
-            return attr in _ON_DATES
+            return attr in ON_DATES
         if isinstance(obj, (int, float, bytes)):
             return False
         return super().is_safe_attribute(obj, attr, value)

@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from mailer.issues.model import Entry, Issue, pictures_of
 from mailer.render.choose import Setting, recalled
-from mailer.render.mjml import BadMjml, NotSelfContained
+from mailer.render.finish import BadPage
 from mailer.render.model import Edition, EditionAudience, Stationery
 from mailer.render.press import Press, Rendered
+from mailer.render.selfcontained import NotSelfContained
 from mailer.render.stationery import current_versions
 
 
@@ -63,7 +64,7 @@ def _difference(edition: Edition, entries: Mapping[int, Entry], press: Press) ->
         return "an entry of it is gone"
     try:
         rendered = press.edition(recalled(setting, entries), setting, edition.digest)
-    except (TemplateError, BadMjml, NotSelfContained) as problem:
+    except (TemplateError, BadPage, NotSelfContained) as problem:
         return f"its template is refused now: {problem}"
     differing = list(_differing(edition, rendered))
     return f"{', '.join(differing)} came out otherwise" if differing else ""

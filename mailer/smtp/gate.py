@@ -43,6 +43,11 @@ class Pace:
             return 0.0
         return max(0.0, self._due - max(_BURST - 1 / self.rate, 0.0) - now)
 
+    def refill(self, now: float) -> float:
+        """Seconds until it is worth while to begin again; 0 if a mail may go."""
+        delay = self.delay(now)
+        return delay + max(_BURST / 2 - 1 / self.rate, 0.0) if delay and self.rate else delay
+
     def count(self, now: float) -> None:
         if self.rate is not None:
             self._due = max(self._due, now) + 1 / self.rate
@@ -87,7 +92,7 @@ class Gate:
             return self.rest_until - now
         if not self.on_duty or (self._failures and (self.opening or self.under_way)):
             return _FIRST_REST
-        return self.pace.delay(now)
+        return self.pace.refill(now)
 
     def has_settled(self, results: Sequence[Result], now: float) -> bool:
         """Whether that changed what the relays may be given."""

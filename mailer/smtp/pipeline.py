@@ -66,6 +66,9 @@ class Step(Enum):
     CONTENT = auto()
     RSET = auto()
 
+    #: enum's own is Python, and these are looked up for every reply
+    __hash__ = object.__hash__
+
 
 _STAGES = {
     Step.MAIL: Stage.MAIL,

@@ -102,8 +102,9 @@ class Pool:
 
     def set_rate(self, relay: int, rate: float | None) -> None:
         """From now on this relay gets so many messages a second, of this pool; None is without limit."""
-        self._gates[relay].pace.rate = rate
-        self.wake()
+        if self._gates[relay].pace.rate != rate:
+            self._gates[relay].pace.rate = rate
+            self.wake()
 
     async def send(
         self, envelopes: Supply | Iterable[Envelope], settled: Callable[[Sequence[Result]], None]

@@ -30,6 +30,9 @@ class Kind(Enum):
     TRANSIENT = 4
     PERMANENT = 5
 
+    #: enum's own is Python, and these are looked up for every reply
+    __hash__ = object.__hash__
+
 
 _KINDS = {kind.value: kind for kind in Kind}
 

@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
+from mailer.archive.views import Views
 from mailer.database import Database
 from mailer.feeds.dates import BERLIN
 from mailer.render.brand import read_logo
@@ -23,8 +24,12 @@ _LONGEST_BODY = 64 * 1024
 _LONGEST_UPLOAD = 24_000_000
 
 
-def create_app(settings: Settings, database: Database, *, zone: ZoneInfo = BERLIN) -> FastAPI:
+def create_app(
+    settings: Settings, database: Database, *, zone: ZoneInfo = BERLIN, views: Views | None = None
+) -> FastAPI:
     """The pages on `database`; the dates that people type are meant in `zone`.
+
+    They count in `views` how often archived issues are looked at; whoever gave it writes it down.
 
     Raises mailer.web.assets.NotBuilt, and what Keys.parse and read_logo raise.
     """
@@ -44,6 +49,7 @@ def create_app(settings: Settings, database: Database, *, zone: ZoneInfo = BERLI
         pages=pages,
         zone=zone,
         logo=read_logo(settings.logo) if settings.logo else None,
+        views=views or Views(),
     )
     app.include_router(public.router)
     app.include_router(health.router)

@@ -11,13 +11,12 @@ _CONTENT_SECURITY_POLICY = (
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 
-#: an archived mail has its styles inside and may do nothing but show itself, open its links and let its
-#: events be saved (a link to what is an attachment counts as a download)
-ARCHIVE_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'none'; "
-    "frame-ancestors 'none'; base-uri 'none'; "
-    "sandbox allow-popups allow-popups-to-escape-sandbox allow-downloads"
-)
+#: a page that shows an archived mail in a frame
+FRAMING_SECURITY_POLICY = f"{_CONTENT_SECURITY_POLICY}; frame-src 'self'"
+
+#: the mail itself has its styles inside and may do nothing but show itself. What a sandbox keeps it from
+#: (opening windows, saving a calendar file) the page around it offers
+MAIL_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; sandbox"
 
 #: of a picture by itself
 IMAGE_HEADERS = {

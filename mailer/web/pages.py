@@ -4,20 +4,21 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from mailer.render.dates import long_date
+from mailer.render.dates import long_date, when
 from mailer.settings import Settings
 from mailer.shipped import shipped
 from mailer.translations import LANGUAGES, translations
 
 #: the settings that templates see: what stands in the imprint, and no secret
 _SHOWN = (
+    "public_url",
     "network",
     "sender_name",
     "sender_street",
@@ -43,6 +44,8 @@ class Pages:
             "site": {name: getattr(settings, name) for name in _SHOWN},
             "privacy_url": web_link(settings.sender_privacy_url),
             "asset": lambda name: f"{self._path}/static/{assets}/{name}",
+            # of what has no language to choose
+            "address": lambda path: f"{self._path}{path}",
             "languages": LANGUAGES,
         }
         self._environments = {language: _environment(self.folders, language, shown) for language in LANGUAGES}
@@ -61,8 +64,12 @@ class Pages:
     def _links(self, request: Request) -> Any:
         """Links to pages of ours, in the language that was chosen by hand if one was."""
         chosen = _chosen(request)
-        query = f"?lang={chosen}" if chosen else ""
-        return lambda path: f"{self._path}{path}{query}"
+
+        def link(path: str, **query: object) -> str:
+            asked = {name: value for name, value in (query | {"lang": chosen}).items() if value}
+            return f"{self._path}{path}" + (f"?{urlencode(asked)}" if asked else "")
+
+        return link
 
 
 def language_of(request: Request) -> str:
@@ -114,6 +121,8 @@ def _environment(folders: list[Path], language: str, shown: Mapping[str, Any]) -
     environment.policies["ext.i18n.trimmed"] = True
     environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
     environment.globals.update(shown)
-    # days only: they are the same in every zone
+    # days only: they are the same in every zone; moments go through `day` and `when`, which want one
     environment.filters["longdate"] = partial(long_date, language=language, zone=ZoneInfo("UTC"))
+    environment.filters["day"] = partial(long_date, language=language)
+    environment.filters["when"] = partial(when, language=language)
     return environment

@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, HTTPException, Request
 from sqlalchemy.orm import Session
 
+from mailer.archive.views import Views
 from mailer.database import Database
+from mailer.issues.model import Issue
 from mailer.render.brand import Logo
 from mailer.settings import Settings
 from mailer.web.pages import Pages
@@ -32,6 +34,8 @@ class Surroundings:
     #: of the dates that people type
     zone: ZoneInfo
     logo: Logo | None
+    #: how often archived issues were looked at; whoever runs the pages writes it down
+    views: Views
 
     @property
     def limits(self) -> Limits:
@@ -78,6 +82,12 @@ def signed(purpose: Purpose) -> Callable[..., Awaitable[Token]]:
 def actor_of(token: str) -> str:
     """Who acts through a mailed link, for the record: enough of the token to tell its mail, not to use it."""
     return f"token:{token[:8].lower()}"
+
+
+def looked_at(request: Request, here: Surroundings, issue: Issue) -> None:
+    """Count that the page of an issue was opened, today and by nobody in particular."""
+    if request.method == "GET":
+        here.views.count(issue.id, now().astimezone(here.zone).date())
 
 
 def client_of(request: Request) -> str:

@@ -14,6 +14,7 @@ from mailer.web.app import create_app
 from subscribers.model import MailingList, SubscriptionState
 from subscribers.subscribing import subscription_of
 from subscribers.tokens import Keys
+from tests.mailer.web.archived import PATH, fill_archive
 from tests.mailer.web.contributors import fill_contributions, photo
 from tests.mailer.web.officers import fill_offices
 from tests.mailer.web.sample import fill, mailed_links, sample_settings, subscriber_of
@@ -27,6 +28,7 @@ def place(serve: Serve, database: Database) -> tuple[str, dict[str, str]]:
     url = serve(lambda public_url: create_app(sample_settings(public_url), database))
     keys = Keys.parse(sample_settings(url).secret_keys.get_secret_value())
     sample = fill(database)
+    fill_archive(database, years=2, each=12)
     contributed = fill_contributions(database, keys)
     del contributed["bild"]  # no page
     return url, mailed_links(keys, sample) | fill_offices(database, keys, sample) | contributed
@@ -59,8 +61,10 @@ def test_no_page_breaks_a_rule_of_axe_or_scrolls_sideways(
 
 
 def _paths(links: dict[str, str]) -> list[str]:
-    mailed = [path for name, path in links.items() if name not in ("ausgabe", "e")]
-    return ["/", "/impressum", "/einstellungen", "/anmelden/netzwerk", "/beitrag", "/nirgends", *mailed]
+    archive = ["/archiv", "/archiv?seite=2", "/archiv/infomail", "/archiv/termine?jahr=2025", PATH]
+    archive += ["/archiv/infomail/2026-9", f"{PATH}/1/weitergeben", f"{PATH}/zum-kopieren"]
+    public = ["/", "/impressum", "/einstellungen", "/anmelden/netzwerk", "/beitrag", "/nirgends"]
+    return [*public, *archive, *(path for name, path in links.items() if name != "e")]
 
 
 def _acts(links: dict[str, str]) -> list[tuple[str, Callable[[Page], None]]]:
@@ -180,7 +184,13 @@ def test_no_request_leaves_the_service_and_no_script_of_a_title_runs(
     page.on("request", lambda request: asked.append(request.url))
     page.on("dialog", lambda dialog: dialogs.append(dialog.message))
     page.on("console", lambda message: complaints.append(message.text))
-    for path in ["/", "/anmelden/netzwerk", *(path for name, path in links.items() if name != "e")]:
+    for path in [
+        "/",
+        "/anmelden/netzwerk",
+        "/archiv",
+        PATH,
+        *(path for name, path in links.items() if name != "e"),
+    ]:
         page.goto(url + path)
     assert [each for each in asked if not each.startswith((url + "/", "data:"))] == []
     assert dialogs == []

@@ -1,4 +1,4 @@
-"""A web server on loopback, for feeds."""
+"""A web server on loopback, for feeds and whatever else is asked over HTTP."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +16,8 @@ class Site:
     port: int = 0
     pages: dict[str, Answer] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    #: whether it knows HEAD (RFC 9110 section 9.3.2)
+    knows_head: bool = False
 
     def offer(self, path: str, body: bytes, *, status: int = 200, etag: str = "") -> None:
         def answer(request: BaseHTTPRequestHandler) -> None:
@@ -29,7 +31,8 @@ class Site:
                 request.send_header("ETag", etag)
             request.send_header("Content-Length", str(len(body)))
             request.end_headers()
-            request.wfile.write(body)
+            if request.command != "HEAD":
+                request.wfile.write(body)
 
         self.pages[path] = answer
 
@@ -46,6 +49,16 @@ def serving() -> Iterator[Site]:
                 site.pages[self.path](self)
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True
+
+        def do_HEAD(self) -> None:
+            if site.knows_head:
+                self.do_GET()
+            else:
+                self.send_error(501)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
 
         def log_message(self, *_: object) -> None:
             pass

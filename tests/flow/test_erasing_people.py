@@ -273,7 +273,7 @@ def test_a_mail_in_flight_is_settled_and_keeps_no_word_of_its_answer(
     reply = "550 5.1.1 <p0@example.org>: who?"
     tried = Tried(mail, 1, _now(), outcome, "relay:25", 550, reply, "mailbox", "5.1.1")
     with house.database.write() as session:
-        assert settle(session, worker="w", tries=[tried], retry=RetryPolicy(), now=_now()) == 1
+        assert settle(session, worker="w", tries=[tried], retry=RetryPolicy(), now=_now()).n == 1
     assert _sums(house.database) == {1: {after: 1}}
     assert not [name for name, data in _columns(house.database).items() if b"p0@" in data]
     with house.database.write() as session:

@@ -3,6 +3,7 @@
 finding      what was found: how grave, in words, and where
 page         the HTML of a mail, read once
 accessible   WCAG 2.2 as far as a machine can tell, contrast in light and dark
+alike        whether the text part says what the HTML says
 sendable     what must hold, and what readers and their programs stumble over
 """
 
@@ -18,9 +19,10 @@ __all__ = ["Finding", "Page", "Severity", "Shown", "blockers", "imprint_gaps", "
 
 
 def inspect(
+    page: Page,
     *,
     subject: str,
-    html: str,
+    preheader: str,
     text: str,
     message: bytes,
     shown: Sequence[Shown],
@@ -29,11 +31,17 @@ def inspect(
 ) -> Iterator[Finding]:
     """All findings of one edition, as the press made it (mailer.render.press.Rendered).
 
-    `message` is encoded and has slots, `html` and `text` are without anybody's; `shown` are its entries.
-    Addresses that begin with `ours` are those of the pages, which `infomail check` looks at.
+    `message` is encoded and has slots; page and `text` are without anybody's. `shown` are its entries,
+    `send_at` is in the zone of the issue. Addresses below `ours` are those of the pages.
     """
-    page = Page(html)
     yield from sendable(
-        page, subject=subject, text=text, message=message, shown=shown, send_at=send_at, ours=ours
+        page,
+        subject=subject,
+        preheader=preheader,
+        text=text,
+        message=message,
+        shown=shown,
+        send_at=send_at,
+        ours=ours,
     )
     yield from accessible(page)

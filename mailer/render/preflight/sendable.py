@@ -1,5 +1,6 @@
 """What must hold before a mail goes out, and what readers and their programs stumble over."""
 
+import binascii
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,7 +10,8 @@ from urllib.parse import urlsplit
 
 from mailer.render.letterhead import Imprint
 from mailer.render.message import Slot
-from mailer.render.preflight.finding import Finding, Shown
+from mailer.render.preflight.alike import alike
+from mailer.render.preflight.finding import Finding, Shown, cut
 from mailer.render.preflight.page import Page
 
 #: imprint field -> the setting that fills it; without these nothing is sent (§ 5 DDG, § 18 MStV)
@@ -20,21 +22,29 @@ _REQUIRED = {
     "email": "INFOMAIL_SENDER_EMAIL",
     "responsible": "INFOMAIL_SENDER_RESPONSIBLE",
 }
-#: what templates and people leave where something was to stand
+#: what machines leave where they were to write something, wherever it is
+_UNFILLED = r"\{\{|\}\}|\{%|%\}|\bx[0-9a-f]{24}x\b"
+#: what people and machines leave in what is read. "[…]" and "[...]" are none: feeds end their excerpts so
 _PLACEHOLDER = re.compile(
-    r"\{\{|\}\}|\{%|%\}|\[\[|\]\]|%\([a-z_]+\)s|\b(?:TODO|FIXME|XXX+|TBD)\b|\bLorem ipsum\b"
-    r"|\bx[0-9a-f]{24}x\b"
-    r"|\[(?:Name|Titel|Datum|Ort|Text|Link|Platzhalter|placeholder)\]"
+    rf"{_UNFILLED}|\[\[|\]\]|%\([a-z_]+\)[sd]|(?<![\w%])%[sd]\b"
+    r"|\b(?:TODO|FIXME|XXX+|TBD)\b|\b[Ll]orem ipsum\b"
+    r"|(?i:\[(?:(?:Ihr|Ihre|Ihren|hier|bitte|your|here|please|insert|add)\b[^\]\n]{0,40}"
+    r"|Name|Vorname|Nachname|Anrede|Titel|Title|Datum|Date|Ort|Place|Uhrzeit|Time|Text|Link|URL|Thema|Betrag"
+    r"|Platzhalter|placeholder)\])"
 )
+#: how Python spells what is not there: a line of its own, or all that follows a label
+_NOTHING = re.compile(r"(?:^|:[ \t])None(?=[ \t]*\r?$)|\bNone/\d", re.MULTILINE)
+_ATTRIBUTES = ("href", "alt", "title", "aria-label")
+_IN_ATTRIBUTES = re.compile(_UNFILLED)
 #: bytes of HTML beyond which Gmail shows no more
 _GMAIL = 102 * 1024
 #: bytes of a whole mail that any mailbox takes without a thought
 _HEAVY = 1_000_000
 _LONG_SUBJECT = 78
+#: programs show between 40 and 140 of them
+_LONG_PREHEADER = 140
 _ANSWERS = re.compile(r"(?:re|aw|fw|fwd|wg):", re.IGNORECASE)
 _FETCHES = ("src", "srcset", "background", "poster", "data")
-_BARE_URL = re.compile(r"https?://[^\s<>\"]+")
-_SPACES = re.compile(r"\s+")
 
 
 def imprint_gaps(imprint: Imprint) -> list[str]:
@@ -46,6 +56,7 @@ def sendable(
     page: Page,
     *,
     subject: str,
+    preheader: str,
     text: str,
     message: bytes,
     shown: Sequence[Shown],
@@ -54,8 +65,8 @@ def sendable(
 ) -> Iterator[Finding]:
     """What of an edition keeps it from going out, and what somebody should look at before."""
     yield from blockers(page, subject=subject, text=text, message=message)
-    yield from _subject(subject)
-    yield from _same_in_both(page, text, shown)
+    yield from _subject(subject, preheader)
+    yield from alike(page, text, shown)
     yield from _addresses(page, ours)
     yield from _weights(page, message)
     yield from _dated(shown, send_at)
@@ -71,19 +82,42 @@ def blockers(page: Page, *, subject: str, text: str, message: bytes) -> Iterator
 def _unsubscribing(message: bytes) -> Iterator[Finding]:
     head, _, rest = message.partition(b"\r\n\r\n")
     plain, _, rich = rest.partition(b"Content-Type: text/html")
-    for part, content in (("header", head), ("text", plain), ("HTML", rich)):
-        if Slot.UNSUBSCRIBE.value not in content:
-            yield Finding("no-unsubscribe", {"part": part})
+    if not _LEAVING_BY_HEADER.search(head):
+        yield Finding("no-unsubscribe", {"part": "header"})
+    if Slot.UNSUBSCRIBE.value not in plain:
+        yield Finding("no-unsubscribe", {"part": "text"})
+    # a link that is commented out is none
+    if not _LEAVING_BY_LINK.search(_COMMENT.sub(b"", binascii.a2b_qp(rich))):
+        yield Finding("no-unsubscribe", {"part": "HTML"})
+
+
+_LEAVING_BY_HEADER = re.compile(
+    rb"^List-Unsubscribe:(?:[^\r\n]|\r\n[ \t])*" + re.escape(Slot.UNSUBSCRIBE.value), re.MULTILINE | re.I
+)
+_LEAVING_BY_LINK = re.compile(
+    rb"<a\b[^<>]{0,2000}\bhref\s*=\s*[\"']?[^\"'<>\s]*" + re.escape(Slot.UNSUBSCRIBE.value), re.I
+)
+_COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 
 
 def _left_over(page: Page, subject: str, text: str) -> Iterator[Finding]:
-    found = dict.fromkeys(
-        match[0]
-        for place in (subject, text, " ".join(page.body.itertext()))
-        for match in _PLACEHOLDER.finditer(place)
+    attributes = "\n".join(
+        value for each in page.body.iter() for name, value in each.items() if name in _ATTRIBUTES
     )
-    for each in found:
-        yield Finding("placeholder", {"found": each})
+    read, plain = f"{subject}\n{text}\n{page.title}\n{page.words}", f"{subject}\n{text}"
+    told = set()
+    for place, pattern in ((read, _PLACEHOLDER), (plain, _NOTHING), (attributes, _IN_ATTRIBUTES)):
+        for match in pattern.finditer(place):
+            found = match[0].strip(": \t")
+            if found not in told:
+                told.add(found)
+                yield Finding("placeholder", {"found": found}, where=_line_of(place, match.start()))
+
+
+def _line_of(text: str, at: int) -> str:
+    begins = max(text.rfind("\n", 0, at), at - 40)
+    ends = text.find("\n", at)
+    return cut(text[begins + 1 : ends if ends >= 0 else len(text)].strip())
 
 
 def _images(page: Page) -> Iterator[Finding]:
@@ -91,15 +125,15 @@ def _images(page: Page) -> Iterator[Finding]:
         if not isinstance(element.tag, str):
             continue
         if element.tag == "img" and element.get("alt") is None:
-            yield Finding("no-alt", {"found": (element.get("src") or "")[:60]})
+            yield Finding("no-alt", {"found": (element.get("src") or "")[:60]}, where=page.under(element))
         for name in _FETCHES:
             value = (element.get(name) or "").strip()
             if value and not value.lower().startswith(("cid:", "data:image/")):
                 yield Finding("remote", {"found": f"<{element.tag} {name}={value[:60]}>"})
 
 
-def _subject(subject: str) -> Iterator[Finding]:
-    words = subject.strip()
+def _subject(subject: str, preheader: str) -> Iterator[Finding]:
+    words, beside = subject.strip(), preheader.strip()
     if not words:
         yield Finding("no-subject")
     if len(words) > _LONG_SUBJECT:
@@ -108,42 +142,33 @@ def _subject(subject: str) -> Iterator[Finding]:
         yield Finding("shouting")
     if match := _ANSWERS.match(words):
         yield Finding("reply", {"found": match[0]})
-
-
-def _same_in_both(page: Page, text: str, shown: Sequence[Shown]) -> Iterator[Finding]:
-    """The text part is for people, too: it says and links what the HTML does."""
-    plain = _flat(text)
-    for _, heading in page.headings:
-        if _flat(heading) not in plain:
-            yield Finding("text-lacks", {"found": heading[:60]})
-    short = {each.url: each.short_url for each in shown}
-    addresses = {url for _, url in page.links if url.startswith(("http://", "https://"))}
-    for url in sorted(addresses):
-        if url not in text and short.get(url, url) not in text:
-            yield Finding("text-lacks", {"found": url[:100]})
-    known = addresses | set(short.values())
-    for url in dict.fromkeys(match[0].rstrip(".,;)") for match in _BARE_URL.finditer(text)):
-        if url not in known and not any(each.startswith(url) for each in known):
-            yield Finding("html-lacks", {"url": url[:100]})
+    if len(beside) > _LONG_PREHEADER:
+        yield Finding("long-preheader", {"count": str(len(beside))})
+    if beside and beside.lower() == words.lower():
+        yield Finding("same-preheader")
 
 
 def _addresses(page: Page, ours: str) -> Iterator[Finding]:
-    passed = ("#", "mailto:", "tel:", ours)
-    for url in dict.fromkeys(url for _, url in page.links if not url.startswith(passed)):
+    passed, told = ("#", "mailto:", "tel:"), set()
+    for link in page.links:
+        url = link.url
+        if url in told or url.startswith(passed) or url == ours or url.startswith(f"{ours}/"):
+            continue
+        told.add(url)
         try:
             at = urlsplit(url)
-            host = at.hostname or ""
+            host, _ = at.hostname or "", at.port
         except ValueError:
             host = ""
-        if not host:
-            yield Finding("broken-url", {"url": url[:100]})
+        if not host or not re.fullmatch(r"[^\s\x00-\x1f\x7f]+", url):
+            yield Finding("broken-url", {"url": url[:100]}, where=link.under)
             continue
         if at.scheme == "http":
-            yield Finding("http", {"url": url[:100]})
+            yield Finding("http", {"url": url[:100]}, where=link.under)
         if at.username:
-            yield Finding("credentials", {"url": f"{at.scheme}://…@{host}"})
+            yield Finding("credentials", {"url": f"{at.scheme}://…@{host}"}, where=link.under)
         if _is_inside(host):
-            yield Finding("private-link", {"url": url[:100]})
+            yield Finding("private-link", {"url": url[:100]}, where=link.under)
 
 
 def _is_inside(host: str) -> bool:
@@ -155,24 +180,23 @@ def _is_inside(host: str) -> bool:
 
 def _weights(page: Page, message: bytes) -> Iterator[Finding]:
     # data: pictures stand in a preview only; the mail has them as parts of their own
-    size = len(re.sub(r"data:image/[^\"]+", "", page.source).encode())
+    size = len(re.sub(r"data:image/[^\"]+", "", page.source).encode("utf-8", "replace"))
+    encoded = message.partition(b"Content-Type: text/html")[2].partition(b"\r\nContent-Type: image/")[0]
     if size > _GMAIL:
         yield Finding("large", {"size": f"{size / 1024:.0f}"})
+    elif len(encoded) > _GMAIL:
+        yield Finding("large-encoded", {"size": f"{len(encoded) / 1024:.0f}"})
     if len(message) > _HEAVY:
         yield Finding("heavy", {"size": f"{len(message) / 1024:.0f}"})
 
 
 def _dated(shown: Sequence[Shown], send_at: datetime) -> Iterator[Finding]:
     for each in shown:
+        title = cut(f"{each.number}. {each.title}")
         if each.ends is not None and each.ends < send_at:
-            yield Finding("event-over", {"found": each.title[:60]})
+            yield Finding("event-over", {"found": title})
         if each.deadline is not None and each.deadline < send_at.date():
-            yield Finding("deadline-over", {"found": each.title[:60]})
-    for title, count in Counter(each.title for each in shown).items():
+            yield Finding("deadline-over", {"found": title})
+    for title, count in Counter(" ".join(each.title.split()) for each in shown).items():
         if count > 1:
-            yield Finding("twice", {"found": title[:60]})
-
-
-def _flat(text: str) -> str:
-    """Without blanks, since the text part breaks its lines, and without the marks of lists."""
-    return _SPACES.sub("", text)
+            yield Finding("twice", {"found": cut(title)})

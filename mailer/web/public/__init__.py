@@ -1,4 +1,4 @@
-"""Pages for everybody: sign up, confirm, leave, come back, read in the browser; and one's own page."""
+"""Pages for everybody: sign up, confirm, leave, come back, read and pass on; and one's own page."""
 
 from fastapi import APIRouter
 
@@ -7,12 +7,15 @@ from mailer.web.public import (
     ask_link,
     confirm,
     contribute,
+    feeds,
     handover,
+    issues,
     leave,
     lists,
     logo,
     onward,
     own_data,
+    passing_on,
     preferences,
     sign_up,
     still_right,
@@ -32,6 +35,10 @@ for pages in (
     handover,
     still_right,
     archive,
+    # before the pages of a newsletter, whose path theirs look like
+    feeds,
+    issues,
+    passing_on,
     contribute,
 ):
     router.include_router(pages.router)

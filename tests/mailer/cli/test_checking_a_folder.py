@@ -29,7 +29,7 @@ def filled(folder: Path) -> Path:
 
 def test_what_works_on_this_machine_only_is_noted_and_not_refused(infomail: Infomail, filled: Path) -> None:
     ran = infomail("check")
-    assert (ran.code, ran.out) == (0, "plan and settings are in order\n")
+    assert (ran.code, ran.out) == (0, "plan, settings and templates are in order\n")
     assert [line.partition(": ")[2] for line in ran.err.splitlines()] == [
         "INFOMAIL_PUBLIC_URL: http://127.0.0.1:8025: only this machine can follow the mailed links",
         "INFOMAIL_SENDER_ADDRESS: infomail@localhost: what others send there does not arrive",

@@ -59,7 +59,12 @@ _NOT_ABOUT_PEOPLE = {
     "stationery": "templates and letterhead",
     "editions": "the rendering for all readers of one kind; nobody's name is in it",
     "edition_audience": "which kind of readers gets which edition; nobody is named",
+    "archived_mails": "the mail for everybody; nobody's name is in it",
+    "archive_views": "how often a page was opened, by nobody knows whom",
     "figures": "sums over many people",
+    "tallies": "how many mails went in a stretch of time",
+    "relay_rates": "how fast staff let a relay be",
+    "domain_troubles": "which servers do not take mail now; gone when they do",
 }
 #: and columns
 _NOT_SHOWN = {

@@ -11,12 +11,12 @@ from mailer.render.choose import Chooser
 from mailer.render.editions import with_page
 from mailer.render.letterhead import Imprint, Letterhead
 from mailer.render.press import Press, Rendered
+from mailer.render.samples import SENDER
 from mailer.render.stationery import stationery_of
 from mailer.shipped import shipped
 from subscribers.audience import AudienceKey
 from subscribers.model import Import, MailingList
 from subscribers.tokens import Keys
-from tests.mailer.render.letters import SENDER
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 KEYS = Keys(1, {1: b"k" * 32})

@@ -9,13 +9,10 @@ import pytest
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 
-from mailer.shipped import shipped
-from subscribers.model import Role
-from tests.mailer.render.letters import (
+from mailer.render.samples import (
     CONFIRM,
     GOODBYE,
     INVITE,
-    LETTERS,
     PROVENANCE,
     SALUTATION,
     SENDER,
@@ -24,9 +21,11 @@ from tests.mailer.render.letters import (
     TOKEN,
     entry,
     issue,
-    rendered,
     section,
 )
+from mailer.shipped import shipped
+from subscribers.model import Role
+from tests.mailer.render.letters import LETTERS, rendered
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 25])

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mailer.render.mjml import BadMjml, NotSelfContained, compile_mjml
+from mailer.render.mjml import BadMjml, compile_mjml
+from mailer.render.selfcontained import NotSelfContained
 
 
 def page(content: str = "<mj-text>x</mj-text>", head: str = "") -> str:
@@ -31,6 +32,13 @@ def test_a_page_has_doctype_language_and_title_and_nothing_remote() -> None:
         (page('<mj-image src="https://example.org/x.png" />'), "line 4: <mj-image> is not known"),
         ("<mjml>\n<mj-body>", "line 2: <mj-body> is never closed"),
         (page("<mj-text>a <b>c</mj-text>"), ""),
+        (page("<mj-text><p title='x>x</p></mj-text>"), "line 4: <p is never closed"),
+        (page("<mj-text><a <a <a"), "line 5"),
+        (page("<mj-text><!--[if mso]>x</mj-text>"), "line 4: <!--[if is never closed"),
+        (
+            page("<mj-text>" + "<div>" * 20_000 + "</div>" * 20_000 + "</mj-text>"),
+            "line 4: <div> is nested too deeply",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_line(source: str, complaint: str) -> None:

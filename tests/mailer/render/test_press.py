@@ -13,8 +13,9 @@ from mailer.feeds.model import Picture
 from mailer.issues.model import Issue
 from mailer.render.brand import Brand, Logo
 from mailer.render.choose import Chooser
+from mailer.render.finish import BadPage
 from mailer.render.letterhead import letterhead_of
-from mailer.render.mjml import BadMjml, compile_mjml
+from mailer.render.mjml import compile_mjml
 from mailer.render.press import Press
 from mailer.render.stationery import stationery_of, template_sources
 from subscribers.model import Basis, Import
@@ -240,7 +241,7 @@ def test_a_page_for_entries_without_its_cuts_is_refused_by_name() -> None:
         **STATIONERY.templates,
         "issue/entry.mjml": STATIONERY.templates["issue/entry.mjml"].replace("cut", "'-'"),
     }
-    with pytest.raises(BadMjml, match=r"entry\.mjml: {{ cut }}"):
+    with pytest.raises(BadPage, match=r"entry\.mjml: {{ cut }}"):
         _with_templates(issue, a_chooser(issue, [an_entry(1)]), own)
 
 

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from mailer.archive.model import ArchivedMail
 from mailer.database import Database
 from mailer.issues.model import Entry, Issue, IssueState
 from mailer.notices.model import Notice
@@ -133,7 +134,11 @@ def fill(database: Database) -> Sample:
             kind="preferences", list_key="netzwerk", subscriber_id=active.id, key_id=1, subject="Ihr Link",
             message=b"", created_at=now,
         )  # fmt: skip
-        session.add_all([edition, notice, fresh])
+        archived = ArchivedMail(
+            issue_id=issue.id, language="de", subject="Nr. 1", text="Text", created_at=now,
+            html="<!doctype html><title>Nr. 1</title><p style='color:#333'>Ausgabe für alle",
+        )  # fmt: skip
+        session.add_all([edition, archived, notice, fresh])
         session.flush()
         session.add_all(
             [

@@ -113,17 +113,32 @@ def test_a_link_in_capitals_is_the_same_link(client: TestClient, links: dict[str
     assert client.get(f"/{word}/{token.upper()}").status_code == 200
 
 
-def test_an_archived_issue_is_shown_as_sent_and_can_do_nothing(
+def test_an_archived_mail_is_shown_as_sent_and_can_do_nothing(
+    client: TestClient, links: dict[str, str]
+) -> None:
+    answer = client.get(links["ausgabe"] + "/mail")
+    assert "<p style='color:#333'>Ausgabe im Archiv" in answer.text
+    assert answer.headers["content-security-policy"] == (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; sandbox"
+    )
+    assert answer.headers["x-frame-options"] == "SAMEORIGIN"
+    assert answer.headers["x-robots-tag"] == "noindex"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_the_page_around_it_frames_it_and_shows_its_entries(
     client: TestClient, links: dict[str, str]
 ) -> None:
     answer = client.get(links["ausgabe"])
-    assert "<p style='color:#333'>Ausgabe im Archiv" in answer.text
+    assert f'<iframe class="mail" src="{links["ausgabe"]}/mail"' in answer.text
+    assert f'href="{links["ausgabe"]}/termin/1.ics"' in answer.text
+    assert "Donnerstag, 5. März 2026, 10:00" in answer.text
     policy = answer.headers["content-security-policy"]
-    assert "default-src 'none'" in policy
-    assert "style-src 'unsafe-inline'" in policy
-    assert "; sandbox allow-popups" in policy
-    assert "allow-scripts" not in policy
+    assert "frame-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
     assert answer.headers["x-robots-tag"] == "noindex"
+    assert '<meta name="robots" content="noindex">' in answer.text
     assert answer.headers["cache-control"] == "no-store"
 
 
@@ -141,7 +156,10 @@ def test_a_correction_stands_above_the_issue_in_the_language_of_its_page(
         correct(session, issue, "Nicht <b>Montag</b>,\n\nsondern Dienstag.", actor="cli:t", now=at)
         edition.language = language
         edition.html = '<!doctype html><html><body style="margin:0"><div class="page">Wie versandt</div>'
-    page = client.get(links["ausgabe"])
+    around = client.get(links["ausgabe"], headers={"Accept-Language": language}).text
+    assert heading in around
+    assert "Nicht &lt;b&gt;Montag&lt;/b&gt;," in around
+    page = client.get(links["ausgabe"] + "/mail")
     assert page.headers["content-language"] == language
     top, found, below = page.text.partition("Wie versandt")
     assert found
@@ -159,7 +177,7 @@ def test_a_page_without_a_body_of_its_own_shows_a_correction_too(
         correct(
             session, session.scalars(select(Issue)).one(), "Falsch.", actor="cli:t", now=datetime.now(UTC)
         )
-    page = client.get(links["ausgabe"]).text
+    page = client.get(links["ausgabe"] + "/mail").text
     assert page.index("Falsch.") < page.index("Ausgabe im Archiv")
 
 

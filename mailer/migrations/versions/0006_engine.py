@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
@@ -83,5 +83,6 @@ def _keep_what_holds_sending_back() -> None:
         sa.Column("deferred", sa.Integer(), nullable=False),
         sa.Column("rests", sa.Integer(), nullable=False),
         sa.Column("rest_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("probing", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("domain", name=op.f("pk_domain_troubles")),
     )
