@@ -24,6 +24,10 @@ class Links:
     def preferences(self, token: str) -> str:
         return f"{self.base}/einstellungen/{token}"
 
+    def ask_link(self) -> str:
+        """Where anybody may ask for a link to her own data."""
+        return f"{self.base}/einstellungen"
+
     def still_right(self, token: str) -> str:
         return f"{self.base}/noch-richtig/{token}"
 

@@ -292,6 +292,8 @@ class RequestKind(enum.StrEnum):
 
     #: to be on a list
     CONFIRM = "confirm"
+    #: has confirmed, and is on the list now
+    WELCOME = "welcome"
     #: left by a page, and may want to come back
     GOODBYE = "goodbye"
     #: a fresh link to what is held on her
@@ -312,6 +314,10 @@ class RequestKind(enum.StrEnum):
     EMERGENCY = "emergency"
     #: staff: sending stopped by itself, or mails are held until somebody decides
     HALTED = "halted"
+    #: staff: what was released did not go out, what waited for more items is given up, an issue is sent
+    MISSED = "missed"
+    GIVEN_UP = "given-up"
+    ISSUE_SENT = "issue-sent"
     #: a coordinator may write her foreword
     FOREWORD = "foreword"
 

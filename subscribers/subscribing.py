@@ -5,6 +5,7 @@ acts (`token:ID`, `cli:NAME`, `clock`, ...) and `now`.
 """
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -34,6 +35,7 @@ from subscribers.model import (
 CONFIRM_WITHIN = timedelta(days=7)
 #: how long a fresh link to somebody's own data works
 FRESH_FOR = timedelta(minutes=30)
+_ONE_WELCOME = timedelta(days=1)
 #: fresh links that one person may ask for in an hour through her mails
 _LINKS_AN_HOUR = 5
 
@@ -175,6 +177,26 @@ def confirm(
     )
     happenings = evidence.granted(list_key, Basis.CONSENT, proof, subscriber.handle)
     append(session, Chain.CONSENT, list(happenings), actor=actor, at=now)
+    return True
+
+
+def ask_for_welcome(
+    session: Session, *, subscriber: Subscriber, lists: Sequence[str], actor: str, now: datetime
+) -> bool:
+    """Note that she is to be welcomed to these lists; whether it was noted: once a day is enough."""
+    earlier = select(func.count()).where(
+        Request.kind == RequestKind.WELCOME,
+        Request.subscriber_id == subscriber.id,
+        Request.created_at > now - _ONE_WELCOME,
+    )
+    if session.scalar(earlier):
+        return False
+    session.add(
+        Request(
+            kind=RequestKind.WELCOME, list_key=lists[0], subscriber_id=subscriber.id,
+            details={"lists": ",".join(lists)}, actor=actor, created_at=now,
+        )
+    )  # fmt: skip
     return True
 
 

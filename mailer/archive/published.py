@@ -85,9 +85,10 @@ def page_of(
     return Page([_published(session, *row) for row in rows.all()], max(1, -(-count // length)))
 
 
-def newest(session: Session, count: int) -> list[Published]:
-    """The last `count` public issues, newest first."""
-    rows = session.execute(_newest_first(_public()).limit(count))
+def newest(session: Session, count: int, on: Sequence[str] | None = None) -> list[Published]:
+    """The last `count` public issues (to one of these lists), newest first."""
+    wanted = _public() if on is None else _public().where(Issue.list_key.in_(on))
+    rows = session.execute(_newest_first(wanted).limit(count))
     return [_published(session, *row) for row in rows.all()]
 
 

@@ -1,12 +1,12 @@
-"""What staff are told of issues that wait for their release."""
+"""What staff are told of issues: they wait for a release, they missed their time, they are sent."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from mailer import schedule
 from mailer.installation import Installation
-from mailer.issues.model import Issue, IssueState, issues_of
+from mailer.issues.model import Issue, IssueState, issues_of, sent_since
 from mailer.issues.release import is_approved
 from mailer.issues.reminding import owed
 from mailer.issues.telling import ask_for_mail
@@ -14,6 +14,8 @@ from mailer.outbox.readers import count_readers
 from subscribers.model import RequestKind
 
 _UNSENT = (IssueState.DRAFT, IssueState.REVIEW, IssueState.APPROVED)
+#: what was sent longer ago is no news
+_NEWS = timedelta(days=2)
 
 
 def remind(house: Installation, *, now: datetime) -> int:
@@ -23,7 +25,7 @@ def remind(house: Installation, *, now: datetime) -> int:
         # counting people may take a while, so it is done before anybody has to wait for us
         due = [
             (issue.id, newsletter, count_readers(session, issue, today))
-            for issue in issues_of(session, _UNSENT)
+            for issue in (*issues_of(session, _UNSENT), *sent_since(session, now - _NEWS))
             if (newsletter := house.plan.newsletters.get(issue.newsletter))
             and _owed(session, issue, newsletter, now)
         ]

@@ -196,6 +196,12 @@ def issues_of(session: Session, states: Sequence[IssueState]) -> list[Issue]:
     return list(session.scalars(select(Issue).where(Issue.state.in_(states)).order_by(Issue.id)))
 
 
+def sent_since(session: Session, earliest: datetime) -> list[Issue]:
+    """The issues that were sent to the end since then, oldest first."""
+    sent = select(Issue).where(Issue.state == IssueState.SENT, Issue.sent_at >= earliest)
+    return list(session.scalars(sent.order_by(Issue.id)))
+
+
 def last_slot(session: Session, newsletter: str) -> datetime | None:
     """The latest slot of the plan that has an issue; special issues do not count."""
     return session.scalar(

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from mailer import schedule
 from mailer.issues.model import Issue, entries_of
 from mailer.issues.record import put_on_record
+from mailer.issues.telling import ask_for_mail
 from mailer.issues.workflow import Act, IllegalMove, next_state
 from subscribers.model import RequestKind
 
@@ -44,6 +45,7 @@ def postpone(
     if at is None:
         issue.state = next_state(issue.state, Act.CANCEL)
         put_on_record(session, issue, Act.CANCEL, actor=actor, now=now, entries=items)
+        ask_for_mail(session, issue, newsletter, RequestKind.GIVEN_UP, people=0, actor=actor, now=now)
         return
     if at != issue.send_at:
         put_on_record(session, issue, "postpone", actor=actor, now=now, entries=items, **_times(issue, at))

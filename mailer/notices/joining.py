@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from mailer.archive.published import newest
 from mailer.notices.letter import Desk, Dropped, greeting, letter
 from mailer.notices.model import Notice
 from mailer.render.letterhead import Letterhead
@@ -20,10 +21,11 @@ from subscribers.model import (
     RequestKind,
     Role,
     Subscriber,
+    SubscriptionState,
     SuppressionReason,
 )
 from subscribers.salutation import salutation
-from subscribers.subscribing import CONFIRM_WITHIN, admit, await_confirmation, suppressed_for
+from subscribers.subscribing import CONFIRM_WITHIN, admit, await_confirmation, subscription_of, suppressed_for
 from subscribers.tokens import Purpose, sign
 
 #: at most one confirmation mail an address in this time
@@ -69,6 +71,44 @@ def confirmation(session: Session, desk: Desk, request: Request, now: datetime) 
             "salutation": salutation(language, FormOfAddress.NEUTRAL, "", "", ""),
         },
     )
+
+
+def welcome(session: Session, desk: Desk, request: Request, now: datetime) -> Notice:
+    """What follows a confirmed sign-up: what she gets, and how to change or end it."""
+    subscriber = session.get_one(Subscriber, request.subscriber_id)
+    if suppressed_for(session, subscriber.address_hash):
+        raise Dropped("suppressed")
+    on = (key for key in request.details["lists"].split(",") if _is_on(session, subscriber, key))
+    lists = [session.get_one(MailingList, key) for key in on]
+    if not lists:
+        raise Dropped("left")
+    links, handle = desk.letterhead.links, new_handle()
+    unsubscribe = sign(desk.signing, Purpose.UNSUBSCRIBE, handle, subscriber.handle)
+    last = newest(session, 1, on=[each.key for each in lists])
+    return letter(
+        desk,
+        request,
+        subscriber,
+        lists[0],
+        handle,
+        now,
+        subscriber.language,
+        {
+            "titles": [each.title for each in lists],
+            "salutation": greeting(subscriber),
+            "last_issue": last[0].words.subject if last else "",
+            "archive_url": f"{links.base}{last[0].path}" if last else "",
+            "preferences_url": links.ask_link(),
+            "unsubscribe_url": links.unsubscribe(unsubscribe),
+            "reply_to": lists[0].reply_to or desk.letterhead.imprint.email,
+        },
+        unsubscribe=True,
+    )
+
+
+def _is_on(session: Session, subscriber: Subscriber, list_key: str) -> bool:
+    subscription = subscription_of(session, subscriber, list_key)
+    return subscription is not None and subscription.state is SubscriptionState.ACTIVE
 
 
 def goodbye(session: Session, desk: Desk, request: Request, now: datetime) -> Notice:

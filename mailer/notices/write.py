@@ -21,6 +21,7 @@ _AGAIN = timedelta(minutes=10)
 
 _ANSWERS: dict[RequestKind, Callable[[Session, Desk, Request, datetime], Notice]] = {
     RequestKind.CONFIRM: joining.confirmation,
+    RequestKind.WELCOME: joining.welcome,
     RequestKind.GOODBYE: joining.goodbye,
     RequestKind.PREFERENCES: preferences.fresh_link,
     RequestKind.INVITE: offices.invitation,
@@ -33,6 +34,9 @@ _ANSWERS: dict[RequestKind, Callable[[Session, Desk, Request, datetime], Notice]
     RequestKind.OVERDUE: staff.about_issue,
     RequestKind.EMERGENCY: staff.about_issue,
     RequestKind.HALTED: staff.about_issue,
+    RequestKind.MISSED: staff.about_issue,
+    RequestKind.GIVEN_UP: staff.about_issue,
+    RequestKind.ISSUE_SENT: staff.issue_sent,
     RequestKind.FOREWORD: staff.foreword,
 }
 

@@ -105,11 +105,11 @@ class Journal:
 
 @contextlib.contextmanager
 def of_the_dead(folder: Path) -> Iterator[list[tuple[str, list[Accepted]]]]:
-    """Worker and records of each journal whose worker is dead, locked against other starters.
+    """Each worker that is dead and left a journal, with all its records; locked against other starters.
 
     When the block ends without an exception those journals are gone.
     """
-    found: list[tuple[str, list[Accepted]]] = []
+    found: dict[str, list[Accepted]] = {}
     held: list[tuple[Path, int]] = []
     try:
         for path in sorted(folder.glob(f"*{_SUFFIX}")):
@@ -121,8 +121,8 @@ def of_the_dead(folder: Path) -> Iterator[list[tuple[str, list[Accepted]]]]:
                 continue
             held.append((path, file))
             worker = path.name.removesuffix(_SUFFIX).rpartition(".")[0]
-            found.append((worker, list(_records(path))))
-        yield found
+            found.setdefault(worker, []).extend(_records(path))
+        yield list(found.items())
         for path, _ in held:
             path.unlink(missing_ok=True)
     finally:

@@ -16,6 +16,7 @@ from mailer.render.choose import Numbered, Setting
 from mailer.render.letterhead import Letterhead
 from mailer.render.message import Image
 from mailer.render.sanitize import excerpt, plain_text
+from mailer.render.typography import typeset, typeset_html
 
 #: pixels that a picture may take in a mail of 600
 _WIDEST, _HIGHEST = 536, 400
@@ -38,8 +39,8 @@ def issue_context(
             "subject": issue.subject,
             "preheader": setting["preheader"],
             "date": date.fromisoformat(setting["date"]),
-            "editorial": [Markup(issue.editorial)] if issue.editorial else [],  # noqa: S704  clean HTML
-            "easy_language": Markup(issue.easy_language),  # noqa: S704  clean HTML
+            "editorial": [Markup(typeset_html(issue.editorial))] if issue.editorial else [],  # noqa: S704  clean HTML
+            "easy_language": Markup(typeset_html(issue.easy_language)),  # noqa: S704  clean HTML
         },
         "sections": sections,
         "archive_url": archive_url,
@@ -99,21 +100,21 @@ def entry_context(
     has_long_url = len(entry.url) > _ONE_LINE and not entry.internal
     return {
         "anchor": f"e{number}",
-        "title": entry.title,
+        "title": typeset(entry.title),
         "url": entry.url,
         "short_url": short_url if has_long_url else entry.url,
         "source": entry.source,
         "also": ", ".join(entry.also),
         "municipality": municipality,
-        "summary": Markup(excerpt(entry.summary)),  # noqa: S704  clean HTML, cut clean
-        "text": plain_text(excerpt(entry.summary)),
-        "whole": Markup(entry.summary),  # noqa: S704  clean HTML
+        "summary": Markup(typeset_html(excerpt(entry.summary))),  # noqa: S704  clean HTML, cut clean
+        "text": plain_text(typeset_html(excerpt(entry.summary))),
+        "whole": Markup(typeset_html(entry.summary)),  # noqa: S704  clean HTML
         "starts": entry.starts,
         "ends": entry.ends,
         "all_day": entry.all_day,
         "deadline": entry.deadline,
-        "location": entry.location,
-        "contact": entry.contact,
+        "location": typeset(entry.location),
+        "contact": typeset(entry.contact),
         "picture": picture,
         "published": entry.published,
         "updated": _updated(entry),

@@ -52,7 +52,7 @@ def _span(first: date, last: date, language: str) -> str:
 def _said(day: date, pattern: str, language: str) -> str:
     if language.startswith("en"):
         return format_date(day, pattern.replace("d.", "d"), locale="en_GB")
-    return format_date(day, pattern, locale="de")
+    return format_date(day, pattern.replace("d. ", f"d.{_NBSP}"), locale="de")
 
 
 def _local(moment: date, zone: ZoneInfo) -> date:

@@ -28,8 +28,11 @@ def entry_names(folder: str) -> tuple[str, ...]:
 
 
 def subject_line(env: Environment, folder: str, context: Mapping[str, Any]) -> str:
-    """subject.txt, filled, as a header can hold it. Raises jinja2.exceptions.TemplateError."""
-    return one_line(env.get_template(f"{folder}/subject.txt").render(context))
+    """subject.txt, filled, as a header can hold it. Raises jinja2.exceptions.TemplateError.
+
+    A list of mails breaks no lines, and a no-break space would have to be encoded there.
+    """
+    return one_line(env.get_template(f"{folder}/subject.txt").render(context).replace("\xa0", " "))
 
 
 def text_part(env: Environment, folder: str, context: Mapping[str, Any]) -> str:

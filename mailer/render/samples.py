@@ -211,6 +211,17 @@ CONFIRM: Context = ANYBODY | {
     "salutation": "Guten Tag,",
     "language": "de",
 }
+WELCOME: Context = ANYBODY | {
+    "list_title": "Infomail des Netzwerks",
+    "titles": ["Infomail des Netzwerks", "Termine des Netzwerks"],
+    "salutation": "Sehr geehrte Frau Dr. Beispiel,",
+    "last_issue": "Infomail 3/2024: Landespreis, Netzwerktreffen, Fördermittel",
+    "archive_url": "https://infomail.example.org/archiv/infomail/2024-3",
+    "preferences_url": "https://infomail.example.org/einstellungen",
+    "unsubscribe_url": f"https://infomail.example.org/abmelden/{TOKEN}",
+    "reply_to": "infomail@example.org",
+    "language": "de",
+}
 GOODBYE: Context = ANYBODY | {
     "list_title": "Infomail des Netzwerks",
     "undo_url": "https://infomail.example.org/rueckgaengig/AbCdEf0123456789AbCdEf0123456789AbCdEf0123456789",
@@ -299,6 +310,24 @@ STAFF: Context = ANYBODY | {
     ],
     "sections": _DRAFT,
 }
+ISSUE_SENT: Context = ANYBODY | {
+    "list_title": "Infomail des Netzwerks",
+    "language": "de",
+    "issue": {
+        "id": 12,
+        "title": "Infomail",
+        "number": 3,
+        "year": 2024,
+        "subject": "Infomail – 3/2024",
+        "began_at": datetime(2024, 3, 5, 8, 0, tzinfo=UTC),
+        "ended_at": datetime(2024, 3, 5, 8, 11, tzinfo=UTC),
+    },
+    "editions": 31,
+    "sent": 428,
+    "failed": [{"reason": "mailbox", "n": 2}, {"reason": "gave-up", "n": 1}],
+    "skipped": [{"reason": "unsubscribed", "n": 3}, {"reason": "paused", "n": 1}],
+    "archive_url": "https://infomail.example.org/archiv/infomail/2024-3",
+}
 FOREWORD: Context = ANYBODY | {
     "list_title": "Infomail des Netzwerks",
     "language": "de",
@@ -361,6 +390,10 @@ _WITH_A_TIME = (STAFF, _BARE_STAFF | _BARE | {"issue": STAFF["issue"] | {"editor
 #: kind of notice -> its contexts
 NOTICES: dict[str, tuple[Context, ...]] = {
     "confirm": (CONFIRM | {"told_by": "Stadt Musterstadt"}, CONFIRM | _BARE),
+    "welcome": (
+        WELCOME,
+        WELCOME | {"titles": ["Vereinsbrief"], "last_issue": "", "archive_url": "", "reply_to": ""} | _BARE,
+    ),
     "goodbye": (GOODBYE, GOODBYE | {"everything": True} | _BARE),
     "preferences": (PREFERENCES, PREFERENCES | _BARE),
     "invite": (INVITE, INVITE | {"archive_url": ""} | _BARE),
@@ -368,10 +401,16 @@ NOTICES: dict[str, tuple[Context, ...]] = {
     "draft-ready": _WITH_A_TIME,
     "reminder": _WITH_A_TIME,
     "overdue": (_WITH_A_TIME[0], _WITH_A_TIME[1] | {"until": STAFF["until"]}),
+    "missed": tuple(each | {"stands": "approved", "until": STAFF["until"]} for each in _WITH_A_TIME),
+    "given-up": tuple(each | {"stands": "cancelled"} for each in _WITH_A_TIME),
     "emergency": _RELEASED_ALONE,
     "halted": (
         STAFF | {"halted": ["12", "40"], "held": 3},
         _BARE_STAFF | _BARE | {"halted": None, "held": 1},
+    ),
+    "issue-sent": (
+        ISSUE_SENT,
+        ISSUE_SENT | {"sent": 0, "failed": [], "skipped": [], "archive_url": ""} | _BARE,
     ),
     "foreword": (
         FOREWORD,

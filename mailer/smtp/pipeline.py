@@ -40,12 +40,12 @@ class Returned(NamedTuple):
 
 
 class Gear(Enum):
-    # as quick as an object's own: members are looked up for every reply
-    __hash__ = object.__hash__
-
     LOCK_STEP = "lock-step"
     GROUPS = "groups"
     WINDOW = "window"
+
+    #: enum's own is Python, and these are looked up for every reply
+    __hash__ = object.__hash__
 
 
 def gear_for(offered: Mapping[str, str]) -> Gear:
@@ -57,8 +57,6 @@ def gear_for(offered: Mapping[str, str]) -> Gear:
 
 class Step(Enum):
     """What of a transaction a reply answers."""
-
-    __hash__ = object.__hash__
 
     MAIL = auto()
     RCPT = auto()

@@ -18,6 +18,7 @@ from tests.services.require import require
 _QUIET = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --no-first-run"
 #: a mail is an article on the page of a mail program, which has the landmarks
 _OF_THE_PAGE_AROUND = {"landmark-one-main": {"enabled": False}, "region": {"enabled": False}}
+_TREES = Path(__file__).parent / "trees"
 _SCHEMES = ("light", "dark")
 
 
@@ -85,6 +86,21 @@ def test_a_mail_says_all_without_its_images(
     assert (described["width"] > 150, described["height"] >= 16) == (True, True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.close()
+
+
+@pytest.mark.parametrize("kind", LETTERS)
+def test_what_a_screen_reader_is_told_of_a_mail_is_what_somebody_read_and_found_good(
+    browser_for_mails: Browser, kind: str
+) -> None:
+    """INFOMAIL_WRITE_TREES=1 writes them anew: then read what has changed."""
+    page = browser_for_mails.new_page(viewport={"width": 600, "height": 800})
+    page.set_content(rendered(kind, LETTERS[kind])[1])
+    told = page.locator("body").aria_snapshot() + "\n"
+    page.close()
+    kept = _TREES / f"{kind}.txt"
+    if os.environ.get("INFOMAIL_WRITE_TREES"):
+        kept.write_text(told, encoding="utf-8")
+    assert told == kept.read_text(encoding="utf-8")
 
 
 def look_at(browser: Browser, html: str, scheme: str, width: int, picture: Path) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from mailer import clock, daemon
 from mailer.feeds.model import Feed, FeedState, Item
@@ -23,7 +23,7 @@ from mailer.notices.model import Notice
 from mailer.outbox.model import Delivery, Priority
 from mailer.schedule import read_plan
 from subscribers.addresses import address_hash
-from subscribers.model import Request, RequestState, SuppressionReason
+from subscribers.model import Request, RequestState, Subscriber, SuppressionReason
 from subscribers.subscribing import suppress
 from tests.flow.conftest import PLAN, Sink, bring_items, enrol
 
@@ -445,6 +445,70 @@ def test_an_issue_that_never_fills_is_given_up_before_the_next_which_takes_its_i
     ]  # fmt: skip
     assert seen[4:] == [("Mon 23 -> Fri 27", "cancelled")] * 4
     assert of_weekly(here)[1:] == [("Mon 30 -> Mon 30", "sending", 3)]
+
+
+def test_staff_are_told_once_that_an_issue_was_given_up(house: Installation) -> None:
+    here = weekly(house, "none", 'draft = "1d"', 'notify = ["redaktion@example.org"]')
+    enrol(here, 1)
+    bring_items(here, 2)
+    for day in range(7):
+        for _ in range(2):
+            tick(here, MONDAY + day * DAY)
+    assert told(here) == [("given-up", "redaktion")]
+    said = letter_to(here, "given-up")
+    assert "Zu wenige Meldungen, entfällt: Termine Nr. 1/2026" in said
+    assert "steht der nächsten Ausgabe zur Verfügung" in said
+
+
+def test_staff_are_told_once_that_a_released_issue_missed_its_time(desk: Installation) -> None:
+    tick(desk, DRAFTED)
+    release(desk, DRAFTED)
+    # nothing ran on the day itself
+    for _ in range(3):
+        tick(desk, SLOT + DAY)
+    assert [to for kind, to in told(desk) if kind == "missed"] == ALL
+    assert monthly(desk).state is IssueState.APPROVED
+    said = letter_to(desk, "missed")
+    for words in (
+        "Freigegeben, aber nicht versandt: Infomail Nr. 1/2026",
+        "Ihr Termin war: Dienstag, 1. Dezember 2026, 09:00 Uhr.",
+        "noch bis Dienstag, 1. Dezember 2026, 15:00 Uhr hinausgegangen",
+        f"infomail issues reschedule {monthly(desk).id} --at JJJJ-MM-TTThh:mm",
+        "Die Ausgabe ist freigegeben.",
+    ):
+        assert words in said
+
+
+def test_those_to_notify_hear_once_what_became_of_an_issue(desk: Installation, sink: Sink) -> None:
+    tick(desk, DRAFTED)
+    release(desk, DRAFTED)
+    with desk.database.write() as session:
+        address = session.scalars(select(Subscriber.address).order_by(Subscriber.id)).first()
+        assert address is not None
+        session.execute(
+            update(Subscriber).where(Subscriber.address == address).values(address="unbekannt@example.org")
+        )
+    sink.refuse["unbekannt@example.org"] = "550 5.1.1 nobody of that name"
+    with time_machine.travel(SLOT, tick=True):
+        tick(desk, SLOT)
+        asyncio.run(daemon.drain(desk))
+    for _ in range(2):
+        tick(desk, SLOT + HOUR)
+    assert [to for kind, to in told(desk) if kind == "issue-sent"] == NOTIFY
+    said = letter_to(desk, "issue-sent")
+    for words in (
+        "Versandt: Infomail Nr. 1/2026",
+        "1 E-Mail hat der nächste Server angenommen.",
+        "Nicht zustellbar",
+        "- 1: Die Adresse gibt es nicht, oder sie nimmt nichts an",
+        "1 Fassung",
+        "Beginn: Dienstag, 1. Dezember 2026, 09:00 Uhr",
+        f"infomail deliveries {monthly(desk).id}",
+    ):
+        assert words in said
+    assert "unbekannt" not in said
+    tick(desk, SLOT + 30 * DAY)
+    assert [to for kind, to in told(desk) if kind == "issue-sent"] == NOTIFY
 
 
 def test_a_postponed_issue_that_needs_a_release_is_announced_with_its_new_time(house: Installation) -> None:

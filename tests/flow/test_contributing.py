@@ -95,7 +95,7 @@ def test_it_is_offered_to_the_open_draft_used_and_its_sender_is_told(
     clock.answer_requests(house, now=NOW)
     told = mail(house.database, "contribution-used")
     assert "Ihr Beitrag ist erschienen" in told
-    assert "Nr. 1/2026" in told
+    assert "Nr.\xa01/2026" in told
     assert "https://infomail.example.org/ausgabe/" in told
     work()
     assert sink.accepted()[SENDER] == 2

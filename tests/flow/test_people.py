@@ -30,12 +30,14 @@ from subscribers.model import (
     Basis,
     MailingList,
     Request,
+    RequestKind,
     Subscriber,
     Subscription,
     Suppression,
     SuppressionReason,
 )
 from subscribers.model import SubscriptionState as State
+from subscribers.subscribing import ask_for_welcome
 from tests.flow.conftest import Sink, enrol
 from tests.flow.test_sending import composed, started
 
@@ -99,19 +101,56 @@ def test_from_the_form_to_the_issue_and_out_and_back_again(
     assert said["mail_sha256"] == hashlib.sha256(notice.message).hexdigest()
     assert notice.answered_at is not None
 
+    work()
+    raw = sink.mails["neu@example.org"][1]
+    assert b"List-Unsubscribe-Post: List-Unsubscribe=One-Click" in raw
+    welcome = text_of(raw)
+    assert "Willkommen" in welcome
+    assert pages.get(path_in(welcome, "abmelden")).status_code == 200
+    assert pages.get("/einstellungen").status_code == 200
+    assert "https://infomail.example.org/einstellungen" in welcome.split()
+
     started(house)
     work()
-    mail = sink.mails["neu@example.org"][1].decode()
+    mail = sink.mails["neu@example.org"][2].decode()
     leave = path_in(mail, "abmelden")
     assert pages.post(leave, data={"act": "leave"}).status_code == 200
     assert state_of(house, "neu@example.org") is State.UNSUBSCRIBED
     work()
-    undo = path_in(text_of(sink.mails["neu@example.org"][2]), "rueckgaengig")
+    undo = path_in(text_of(sink.mails["neu@example.org"][3]), "rueckgaengig")
     assert pages.post(undo, data={"act": "undo"}).status_code == 200
     assert state_of(house, "neu@example.org") is State.ACTIVE
     with house.database.read() as session:
         acts = [proof.action for proof in _proofs(session)]
     assert acts == ["granted", "withdrawn", "granted"]
+
+
+def test_whoever_leaves_by_the_welcome_mail_is_off_and_nobody_is_welcomed_twice_a_day_or_when_gone(
+    house: Installation, pages: TestClient, work: Callable[[], None], sink: Sink
+) -> None:
+    ask(pages, "neu@example.org")
+    work()
+    link = path_in(text_of(sink.mails["neu@example.org"][0]), "bestaetigen")
+    for _ in range(2):
+        pages.post(link, data={"act": "confirm"})
+        work()
+    assert sink.accepted() == {"neu@example.org": 2}
+    leave = path_in(text_of(sink.mails["neu@example.org"][1]), "abmelden")
+    assert pages.post(leave, data={"act": "leave"}).status_code == 200
+    assert state_of(house, "neu@example.org") is State.UNSUBSCRIBED
+    with house.database.write() as session:
+        person = session.scalars(select(Subscriber).where(Subscriber.address == "neu@example.org")).one()
+        assert not ask_for_welcome(
+            session, subscriber=person, lists=["netzwerk"], actor="t", now=datetime.now(UTC)
+        )
+        # as if she had left before the mail was written
+        later = datetime.now(UTC) + timedelta(days=2)
+        assert ask_for_welcome(session, subscriber=person, lists=["netzwerk"], actor="t", now=later)
+    work()
+    with house.database.read() as session:
+        last = session.scalars(select(Request).order_by(Request.id.desc())).first()
+        assert last is not None
+        assert (last.kind, last.outcome) == (RequestKind.WELCOME, "left")
 
 
 def test_one_confirmation_mail_an_address_and_day(

@@ -29,7 +29,7 @@ from subscribers.model import (
 )
 from subscribers.model import Request as SignUp
 from subscribers.offices import appoint
-from subscribers.subscribing import CONFIRM_WITHIN, confirm, subscription_of
+from subscribers.subscribing import CONFIRM_WITHIN, ask_for_welcome, confirm, subscription_of
 from subscribers.tasks import claim_succession
 from subscribers.tokens import Purpose, Token
 
@@ -113,8 +113,13 @@ def _confirm(session: Session, here: Here, request: Request, asked: _Asked, toke
         privacy_version=said.get("privacy_version", ""),
         ip=client_of(request) if here.settings.record_sign_up_ip else "",
     )
-    for key in asked.lists:
-        confirm(session, subscriber=asked.subscriber, list_key=key, proof=proof, actor=actor, now=at)
+    joined = [
+        key
+        for key in asked.lists
+        if confirm(session, subscriber=asked.subscriber, list_key=key, proof=proof, actor=actor, now=at)
+    ]
+    if joined:
+        ask_for_welcome(session, subscriber=asked.subscriber, lists=joined, actor=actor, now=at)
     if asked.municipality is not None:
         appoint(
             session,

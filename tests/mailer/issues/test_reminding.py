@@ -73,15 +73,49 @@ def test_each_mail_has_its_time_and_is_sent_once(
         (IssueState.APPROVED, False, False, REMINDER),  # edited since
         (IssueState.SENDING, True, False, None),
         (IssueState.PAUSED, True, False, None),
-        (IssueState.SENT, True, False, None),
+        (IssueState.SENT, True, False, RequestKind.ISSUE_SENT),
         (IssueState.CANCELLED, False, False, None),
     ],
 )
-def test_only_what_waits_for_a_release_is_worth_a_mail(
+def test_what_waits_for_a_release_or_is_sent_is_worth_a_mail(
     state: IssueState, released: bool, postponed: bool, expected: RequestKind | None
 ) -> None:
     now = AT - timedelta(hours=3)
     assert asked(now, state=state, released=released, postponed=postponed) == expected
+
+
+@pytest.mark.parametrize(
+    ("after", "told", "expected"),
+    [
+        # STAFFED says nothing of `late`: it is six hours
+        ("5:59", [], None),
+        ("6:01", [], RequestKind.MISSED),
+        ("6:01", [RequestKind.MISSED], None),
+        ("6:01", [RequestKind.OVERDUE], RequestKind.MISSED),
+    ],
+)
+@pytest.mark.parametrize("release", ['release = "required"', 'release = "none"'])
+def test_what_was_released_and_did_not_go_out_within_its_window_is_told_once(
+    release: str, after: str, told: list[RequestKind], expected: RequestKind | None
+) -> None:
+    hours, minutes = map(int, after.split(":"))
+    found = owed(
+        newsletter('notify = ["a@example.org"]', release), state=IssueState.APPROVED, released=True,
+        postponed=False, send_at=AT, told=[kind.value for kind in told],
+        now=AT + timedelta(hours=hours, minutes=minutes),
+    )  # fmt: skip
+    assert found == expected
+
+
+def test_that_an_issue_is_sent_is_told_once_with_and_without_a_release_and_to_notify_alone() -> None:
+    for lines in (('release = "none"', 'draft = "5d"'), ()):
+        said = newsletter('notify = ["a@example.org"]', *lines)
+        for told, expected in (([], RequestKind.ISSUE_SENT), (["issue-sent"], None)):
+            found = owed(
+                said, state=IssueState.SENT, released=True, postponed=False, send_at=None, told=told, now=AT
+            )
+            assert found == expected
+    assert recipients(STAFFED, RequestKind.ISSUE_SENT) == ["a@example.org", "b@example.org"]
 
 
 def test_an_issue_without_a_time_is_nobodys_delay() -> None:

@@ -156,4 +156,4 @@ def test_all_segments_of_the_dead_are_replayed_and_none_of_the_living(tmp_path: 
         assert dead == []
     assert not living.close()
     with of_the_dead(tmp_path) as dead:
-        assert [(worker, len(found)) for worker, found in dead] == [("host-1.2", 10_000), ("host-1.2", 1)]
+        assert [(worker, len(found)) for worker, found in dead] == [("host-1.2", 10_001)]

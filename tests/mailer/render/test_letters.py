@@ -107,7 +107,7 @@ def test_a_notice_holds_its_link_in_both_parts(
 def test_an_invitation_says_which_office_from_when_and_shows_an_issue_if_there_is_one() -> None:
     _, html, text = rendered("invite", INVITE)
     for part in (html, text):
-        for said in ("Ansprechperson", "Musterstadt", "Montag, 1. April 2024", INVITE["archive_url"]):
+        for said in ("Ansprechperson", "Musterstadt", "Montag, 1.\xa0April 2024", INVITE["archive_url"]):
             assert said in part
     _, html, text = rendered("invite", INVITE | {"archive_url": ""})
     assert "So sieht eine Ausgabe aus" not in html + text
@@ -209,11 +209,14 @@ def _names(forms: tuple[str, ...]) -> set[str]:
 
 @pytest.mark.parametrize(
     ("basis", "ground"),
-    [("public-task", "Art. 6 Abs. 1 Buchst. e DSGVO"), ("prior-consent", "Einwilligung, die Sie dort")],
+    [
+        ("public-task", "Art. 6 Abs. 1 Buchst. e DSGVO"),
+        ("prior-consent", "Einwilligung, die Sie dort"),
+    ],
 )
 def test_who_hears_from_us_first_is_told_where_the_data_come_from(basis: str, ground: str) -> None:
     _, html, text = rendered("issue", issue(2, provenance=PROVENANCE | {"basis": basis}))
-    for part in (html, " ".join(text.split())):
+    for part in (" ".join(html.split()), " ".join(text.split())):
         assert "Woher wir Ihre Daten haben" in part
         assert "Stadt Musterstadt, Ehrenamtsbüro" in part
         assert "widerspruch@example.org" in part

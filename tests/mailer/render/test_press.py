@@ -138,11 +138,11 @@ def test_with_nothing_internal_in_it_the_archive_has_the_very_mail() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"deadline": date(2026, 3, 31)}, "Frist: Dienstag, 31. März 2026"),
+        ({"deadline": date(2026, 3, 31)}, "Frist: Dienstag, 31.\xa0März 2026"),
         ({"source": "Stiftung", "also": ["Bund", "Land"]}, "auch bei: Bund, Land"),
         ({"contact": "Erika Muster, 0123"}, "Kontakt: Erika Muster, 0123"),
         ({"municipality": "05999001"}, "Kommune: Köthen am Muster"),
-        ({"starts": NOW, "all_day": True}, "Montag, 2. März 2026"),
+        ({"starts": NOW, "all_day": True}, "Montag, 2.\xa0März 2026"),
     ],
 )
 def test_an_entry_shows_what_is_known_of_it(changes: dict[str, object], said: str) -> None:

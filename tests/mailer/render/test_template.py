@@ -163,17 +163,17 @@ def at(*moment: int) -> datetime:
 @pytest.mark.parametrize(
     ("starts", "ends", "german", "english"),
     [
-        (at(2024, 3, 5, 10), None, "Dienstag, 5. März 2024, 10:00\xa0Uhr", "Tuesday, 5 March 2024, 10:00"),
-        (at(2024, 3, 5, 10), at(2024, 3, 5, 12), "Dienstag, 5. März 2024, 10:00–12:00\xa0Uhr", "Tuesday, 5 March 2024, 10:00–12:00"),
-        (at(2024, 7, 5, 10), at(2024, 7, 5, 9), "Freitag, 5. Juli 2024, 10:00–09:00\xa0Uhr", "Friday, 5 July 2024, 10:00–09:00"),
+        (at(2024, 3, 5, 10), None, "Dienstag, 5.\xa0März 2024, 10:00\xa0Uhr", "Tuesday, 5 March 2024, 10:00"),
+        (at(2024, 3, 5, 10), at(2024, 3, 5, 12), "Dienstag, 5.\xa0März 2024, 10:00–12:00\xa0Uhr", "Tuesday, 5 March 2024, 10:00–12:00"),
+        (at(2024, 7, 5, 10), at(2024, 7, 5, 9), "Freitag, 5.\xa0Juli 2024, 10:00–09:00\xa0Uhr", "Friday, 5 July 2024, 10:00–09:00"),
         # the night belongs to the evening
-        (at(2024, 3, 5, 20), at(2024, 3, 6, 1), "Dienstag, 5. März 2024, 20:00–01:00\xa0Uhr", "Tuesday, 5 March 2024, 20:00–01:00"),
+        (at(2024, 3, 5, 20), at(2024, 3, 6, 1), "Dienstag, 5.\xa0März 2024, 20:00–01:00\xa0Uhr", "Tuesday, 5 March 2024, 20:00–01:00"),
         # from midnight to midnight is a day
-        (at(2024, 3, 5), at(2024, 3, 6), "Dienstag, 5. März 2024", "Tuesday, 5 March 2024"),
-        (date(2024, 3, 5), None, "Dienstag, 5. März 2024", "Tuesday, 5 March 2024"),
-        (at(2024, 3, 5, 10), at(2024, 3, 7, 12), "5.–7. März 2024", "5–7 March 2024"),
-        (at(2024, 3, 30), at(2024, 4, 3), "30. März – 2. April 2024", "30 March – 2 April 2024"),
-        (at(2024, 12, 30, 9), at(2025, 1, 2, 9), "30. Dezember 2024 – 2. Januar 2025", "30 December 2024 – 2 January 2025"),
+        (at(2024, 3, 5), at(2024, 3, 6), "Dienstag, 5.\xa0März 2024", "Tuesday, 5 March 2024"),
+        (date(2024, 3, 5), None, "Dienstag, 5.\xa0März 2024", "Tuesday, 5 March 2024"),
+        (at(2024, 3, 5, 10), at(2024, 3, 7, 12), "5.–7.\xa0März 2024", "5–7 March 2024"),
+        (at(2024, 3, 30), at(2024, 4, 3), "30.\xa0März – 2.\xa0April 2024", "30 March – 2 April 2024"),
+        (at(2024, 12, 30, 9), at(2025, 1, 2, 9), "30.\xa0Dezember 2024 – 2.\xa0Januar 2025", "30 December 2024 – 2 January 2025"),
     ],
 )  # fmt: skip
 def test_when_is_said_as_in_a_letter(
@@ -185,4 +185,4 @@ def test_when_is_said_as_in_a_letter(
 
 def test_a_long_date_is_the_day_where_the_mail_is_read(tmp_path: Path) -> None:
     late = datetime(2024, 3, 4, 23, 30, tzinfo=UTC)
-    assert fill(tmp_path, "{{ d|longdate }}", d=late) == "Dienstag, 5. März 2024"
+    assert fill(tmp_path, "{{ d|longdate }}", d=late) == "Dienstag, 5.\xa0März 2024"

@@ -132,7 +132,7 @@ def test_the_page_around_it_frames_it_and_shows_its_entries(
     answer = client.get(links["ausgabe"])
     assert f'<iframe class="mail" src="{links["ausgabe"]}/mail"' in answer.text
     assert f'href="{links["ausgabe"]}/termin/1.ics"' in answer.text
-    assert "Donnerstag, 5. März 2026, 10:00" in answer.text
+    assert "Donnerstag, 5.\xa0März 2026, 10:00" in answer.text
     policy = answer.headers["content-security-policy"]
     assert "frame-src 'self'" in policy
     assert "frame-ancestors 'none'" in policy
@@ -144,7 +144,7 @@ def test_the_page_around_it_frames_it_and_shows_its_entries(
 
 @pytest.mark.parametrize(
     ("language", "heading"),
-    [("de", "Korrektur (Mittwoch, 9. Dezember 2026)"), ("en", "Correction (Wednesday, 9 December 2026)")],
+    [("de", "Korrektur (Mittwoch, 9.\xa0Dezember 2026)"), ("en", "Correction (Wednesday, 9 December 2026)")],
 )
 def test_a_correction_stands_above_the_issue_in_the_language_of_its_page(
     client: TestClient, database: Database, links: dict[str, str], language: str, heading: str

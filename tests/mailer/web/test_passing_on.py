@@ -17,7 +17,7 @@ from mailer.database import Database
 from mailer.feeds.identity import canonical
 from mailer.feeds.parse import parse
 from mailer.issues.model import Issue
-from tests.mailer.render.letters import SENDER
+from mailer.render.samples import SENDER
 from tests.mailer.web.archived import NOW, PATH, Archived, add_entry, add_issue, fill_archive
 from tests.mailer.web.test_the_public_archive import PUBLIC
 

@@ -3,14 +3,15 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
 _KINDS = (
-    "confirm", "goodbye", "preferences", "invite", "still-right", "contribute", "contribution-used",
-    "contribution-refused", "draft-ready", "reminder", "overdue", "emergency", "halted", "foreword",
+    "confirm", "welcome", "goodbye", "preferences", "invite", "still-right", "contribute",
+    "contribution-used", "contribution-refused", "draft-ready", "reminder", "overdue", "missed",
+    "given-up", "emergency", "halted", "issue-sent", "foreword",
 )  # fmt: skip
 
 
