@@ -6,8 +6,10 @@ next start replays the journals of workers that are dead, before anything is cla
 twice changes nothing, since settling is fenced by worker and try.
 
 A journal is a row of segments, WORKER.N.journal: a new one is begun from time to time, and one whose
-records the database has is deleted. A worker is alive as long as it holds the locks on them: the kernel
-lets go of those with the process, whatever killed it.
+records the database has is deleted. Each has its room on the disk from the start, so that a disk that
+fills up stops the claims (`has_room`) and never the record of a mail that is on its way. A worker is
+alive as long as it holds the locks on them: the kernel lets go of those with the process, whatever
+killed it.
 """
 
 import contextlib
@@ -22,6 +24,8 @@ from pathlib import Path
 _SUFFIX = ".journal"
 #: bytes of a segment after which another is begun
 _LONG = 1 << 20
+#: bytes for what is in hand and under way, kept free in each; a record takes about 100
+_AHEAD = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +50,15 @@ class Journal:
         self._full: list[tuple[Path, int]] = []
         self._begin()
 
+    @property
+    def has_room(self) -> bool:
+        """Whether there is room for whatever may be accepted of what is claimed now."""
+        return self._size <= _LONG
+
     def append(self, accepted: Sequence[Accepted]) -> None:
         """Write these records; they survive this process from now on."""
         data = b"".join(map(_line, accepted))
-        written = os.write(self._file, data)
+        written = os.pwrite(self._file, data, self._size)
         self._size += written
         if written != len(data):
             # a full disk takes a part of it; replay passes the torn record by
@@ -60,11 +69,16 @@ class Journal:
         os.fdatasync(self._file)
 
     def roll(self) -> None:
-        """Begin another segment if this one is long: what is in it by now is with the database soon."""
+        """Begin another segment if this one is long: what is in it by now is with the database soon.
+
+        Where the disk has no room for another, it goes on in this one.
+        """
         if self._size >= _LONG:
-            os.fdatasync(self._file)
-            self._full.append((self.path, self._file))
-            self._begin()
+            full = self.path, self._file
+            with contextlib.suppress(OSError):
+                self._begin()
+                os.fdatasync(full[1])
+                self._full.append(full)
 
     def settled(self, *, all_of_it: bool) -> None:
         """The database has what was appended before the last `roll`, or all of it: forget that."""
@@ -73,7 +87,8 @@ class Journal:
             os.close(file)
         self._full.clear()
         if all_of_it and self._size:
-            os.ftruncate(self._file, 0)
+            # cutting it would give its room away. Should these zeros get lost, what is replayed is settled
+            os.pwrite(self._file, bytes(self._size), 0)
             self._size = 0
 
     def close(self) -> bool:
@@ -87,12 +102,19 @@ class Journal:
         return is_settled
 
     def _begin(self) -> None:
+        path = self._folder / f"{self._worker}.{self._number + 1}{_SUFFIX}"
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.posix_fallocate(file, 0, _LONG + _AHEAD)
+            os.fsync(file)
+            _sync_folder(self._folder)
+        except OSError:
+            path.unlink(missing_ok=True)
+            os.close(file)
+            raise
         self._number += 1
-        self.path = self._folder / f"{self._worker}.{self._number}{_SUFFIX}"
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _sync_folder(self._folder)
-        self._size = os.fstat(self._file).st_size
+        self.path, self._file, self._size = path, file, 0
 
 
 @contextlib.contextmanager

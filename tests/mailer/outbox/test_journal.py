@@ -1,5 +1,6 @@
 """The journal: what was written survives, what was torn is passed by, and only the dead are replayed."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,10 +37,15 @@ def written(folder: Path, records: list[Accepted]) -> bytes:
     for record in records:
         journal.append([record])
     journal.sync()
-    content = journal.path.read_bytes()
+    content = records_of(journal.path)
     journal.settled(all_of_it=True)
     assert journal.close()
     return content
+
+
+def records_of(path: Path) -> bytes:
+    """What was written into a segment, without the room that it has beyond."""
+    return path.read_bytes().rstrip(b"\0")
 
 
 @given(records=st.lists(RECORD, max_size=5), cut=st.integers(0, 400))
@@ -109,7 +116,7 @@ def test_clearing_forgets_what_the_database_has(tmp_path: Path) -> None:
     journal = Journal(tmp_path, "w")
     journal.append([Accepted(1, 1, AT, "r:25", "250 ok")])
     journal.settled(all_of_it=True)
-    assert journal.path.read_bytes() == b""
+    assert records_of(journal.path) == b""
     journal.append([Accepted(2, 1, AT, "r:25", "250 ok")])
     assert journal.path.read_bytes().count(b"\n") == 1
     # not everything is in the database: the file stays for the next start
@@ -133,6 +140,33 @@ def test_a_segment_that_is_full_goes_when_the_database_has_it_and_no_sooner(tmp_
         assert [(worker, [record.delivery for record in found]) for worker, found in dead] == [
             ("w", [10_001])
         ]
+
+
+def test_a_disk_that_is_full_takes_what_is_accepted_and_no_more_claims(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path, "w")
+    long = [Accepted(n, 1, AT, "relay.example.org:25", "250 ok" * 20) for n in range(7_500)]
+
+    def refuse(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "posix_fallocate", refuse)
+        with pytest.raises(OSError, match="No space"):
+            Journal(tmp_path, "late")
+        assert journal.has_room
+        journal.append(long)
+        assert not journal.has_room
+        journal.roll()  # there is no room for another, and what is under way still has some here
+        journal.append([Accepted(10_001, 1, AT, "r:25", "250 ok")])
+        assert [path.name for path in tmp_path.iterdir()] == ["w.1.journal"]
+        assert not journal.has_room
+    journal.roll()
+    assert journal.has_room
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["w.1.journal", "w.2.journal"]
+    journal.settled(all_of_it=True)
+    assert journal.close()
 
 
 def test_all_segments_of_the_dead_are_replayed_and_none_of_the_living(tmp_path: Path) -> None:
