@@ -273,7 +273,7 @@ class Session(asyncio.Protocol):
 
 @contextlib.contextmanager
 def judging(judge: Judge) -> Iterator[int]:
-    """The judge on a port of loopback, in a thread of its own; gives the port. Faults may be changed meanwhile."""
+    """The judge on a port of loopback, in a thread of its own; gives the port. Its fault may be changed."""
     loop = asyncio.new_event_loop()
     server = loop.run_until_complete(loop.create_server(lambda: Session(judge), "127.0.0.1", 0))
     thread = threading.Thread(target=loop.run_forever)

@@ -1,7 +1,7 @@
-"""Starts `infomail` with a trap in it: `python -m bench.launch [--kill POINT[=N]] [--lease S] ... -- COMMAND`.
+"""Starts `infomail` with a trap in it: `python -m bench.launch [--kill POINT[=N]] ... -- COMMAND`.
 
-The traps are put around the service's own functions at the start of this process, so that nothing of them is in
-the service. With `--kill`, the process dies by SIGKILL at the Nth passing of a point:
+The traps are put around the service's own functions at the start of this process, so that nothing of them
+is in the service. With `--kill`, the process dies by SIGKILL at the Nth passing of a point:
 
     before-freeze, in-freeze, after-freeze          around the transaction that makes the deliveries
     before-lease, in-lease, after-lease             around the transaction that claims

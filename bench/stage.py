@@ -1,16 +1,17 @@
 """A throw-away installation with an issue that is frozen for N people, and the worker that sends it.
 
-Everything goes the way it goes in service: the issue is composed, approved, rendered and frozen, and the worker
-is a process of its own (`infomail worker`), so it can be killed, stopped and measured from outside.
+Everything goes the way it goes in service: the issue is composed, approved, rendered and frozen, and the
+worker is a process of its own (`infomail worker`), so it can be killed, stopped and measured from outside.
 """
 
 import base64
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,8 @@ _HASH = {
     "sqlite": "CAST(printf('%032d', n) AS BLOB)",
     "postgresql": "convert_to(lpad(n::text, 32, '0'), 'UTF8')",
 }
+#: people are of fifty domains
+_DOMAIN = "'d' || (n % 50) || '.example.org'"
 
 
 @dataclass
@@ -62,23 +65,33 @@ class Stage:
     environment: dict[str, str]
     issue: int = 0
     people: int = 0
-    _house: Any = field(init=False, default=None)
 
     @property
     def spool(self) -> Path:
         return self.folder / "spool"
 
-    def worker(
-        self, *more: str, tricks: Sequence[str] = (), env: Mapping[str, str] | None = None
-    ) -> subprocess.Popen[bytes]:
-        """`infomail worker MORE`; with tricks, under bench.launch. Its log is in the folder."""
+    def worker(self, *more: str, tricks: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        """`infomail worker MORE`; with tricks, under bench.launch."""
+        return self.command("worker", *more, tricks=tricks)
+
+    def command(self, *words: str, tricks: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        """`infomail WORDS`, started; what it says is in worker.log of the folder."""
         module = ["bench.launch", *tricks, "--"] if tricks else ["mailer"]
         with (self.folder / "worker.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", *module, "worker", *more],
-                cwd=self.folder, env=self.environment | dict(env or {}),
+                [sys.executable, "-m", *module, *words],
+                cwd=self.folder, env=self.environment,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
+
+    def copy(self, folder: Path, relays: str) -> "Stage":
+        """The same on SQLite in another folder, sending to other relays."""
+        shutil.copytree(self.folder, folder)
+        environment = {
+            name: value.replace(str(self.folder), str(folder)) for name, value in self.environment.items()
+        }
+        environment["INFOMAIL_SMTP_URLS"] = relays
+        return Stage(folder, environment, issue=self.issue, people=self.people)
 
     def drain(self) -> int:
         """Send until nothing is due; the exit code."""
@@ -173,10 +186,10 @@ def _enrol(database: Database, people: int, hold: bool) -> None:
         now = _now().replace(tzinfo=None) if engine == "sqlite" else _now()
         for into, what in (
             (
-                "subscribers (id, handle, address, address_hash, domain, form, title, given, family, language,"
-                " format, created_at)",
-                f"SELECT n, n, 'person' || n || '@example.org', {_HASH[engine]}, 'example.org', 'neutral', '',"
-                " 'Erika', 'Muster', 'de', 'both', :now FROM s",
+                "subscribers (id, handle, address, address_hash, domain, form, title, given, family,"
+                " language, format, created_at)",
+                f"SELECT n, n, 'person' || n || '@' || {_DOMAIN}, {_HASH[engine]}, {_DOMAIN},"
+                " 'neutral', '', 'Erika', 'Muster', 'de', 'both', :now FROM s",
             ),
             (
                 "subscriptions (list_key, subscriber_id, state, basis, since)",
