@@ -97,6 +97,15 @@ class Stage:
         """Send until nothing is due; the exit code."""
         return self.worker("--drain").wait()
 
+    def is_sent(self) -> bool:
+        """Whether the ledger calls the issue sent."""
+        database = self.database()
+        try:
+            with database.read() as session:
+                return session.get_one(Issue, self.issue).state is IssueState.SENT
+        finally:
+            database.close()
+
     def database(self) -> Database:
         return Database(self.environment["INFOMAIL_DATABASE_URL"])
 
