@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVICES := postgresql postfix dovecot-imapd dovecot-lmtpd opendkim rspamd chromium fonts-liberation
 
-.PHONY: help demo serve test lint types services install requirements clean
+.PHONY: help demo serve test lint types bench faults services install requirements clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -31,6 +31,12 @@ lint: install ## Mend the formatting, and say what cannot be mended
 
 types: install ## Check the types
 	$(BIN)/mypy
+
+bench: install services ## How fast a send is, beside others in the same run (half an hour; MORE=--quick: minutes)
+	$(BIN)/python -m bench.send $(MORE)
+
+faults: install services ## Whether anything gets lost: the long table of faults (an hour; MORE=--short: minutes)
+	$(BIN)/python -m bench.crash $(MORE)
 
 install: $(VENV)/dev ## Everything for development, into .venv
 

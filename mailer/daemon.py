@@ -105,6 +105,15 @@ async def run_worker(house: Installation, *, as_child: bool = False) -> None:
         log.info("worker.stopped", worker=worker.name)
 
 
+async def run_workers(processes: int) -> None:
+    """Deliver by this many processes, each started again when it dies, until told to stop."""
+    stop = _stop_signal()
+    async with contextlib.AsyncExitStack() as running:
+        for _ in range(processes):
+            await running.enter_async_context(_supervised_worker(stop))
+        await stop.wait()
+
+
 async def serve(
     house: Installation, *, web: bool = True, timer: bool = True, intake: bool = True, worker: bool = True
 ) -> None:

@@ -6,6 +6,7 @@ SQLite upgrades a reader to a writer only if nobody wrote meanwhile and fails wi
 is locked" otherwise, whatever the timeout: hence BEGIN IMMEDIATE for all who mean to write.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +17,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 import mailer.archive.model
@@ -28,6 +29,19 @@ from subscribers.base import Base
 _BUSY_TIMEOUT = 30
 #: seconds that emptying the log waits for readers
 _LOG_TIMEOUT = 5
+#: a PostgreSQL host that vanished without a word is given up after about 30 seconds, not after hours
+_VANISHED = {
+    "connect_timeout": 10,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+#: primary result codes of SQLite that pass by: busy, locked, out of memory, I/O error, full, cannot open
+_PASSING_SQLITE = frozenset({5, 6, 7, 10, 13, 14})
+#: classes of SQLSTATE that do: connection, rolled back (deadlock), resources (disk full), operator
+#: intervention (restart), system error
+_PASSING_POSTGRESQL = ("08", "40", "53", "57P", "58")
 
 
 class Database:
@@ -76,6 +90,22 @@ class Database:
         self.engine.dispose()
 
 
+def is_passing(error: DBAPIError) -> bool:
+    """Whether the database is only away or full for now, so that the same transaction may succeed later.
+
+    After such an error nobody knows whether a COMMIT that was under way took effect: what is repeated
+    must change nothing the second time.
+    """
+    if error.connection_invalidated:
+        return True
+    cause: Any = error.orig
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _PASSING_SQLITE
+    state = getattr(cause, "sqlstate", None)
+    # without a state of the server's it is the connection's end, or there was none
+    return isinstance(error, OperationalError) if state is None else state.startswith(_PASSING_POSTGRESQL)
+
+
 def _engine(url: str, ca_bundle: str) -> Engine:
     # parameters are hidden, since errors are logged and parameters are addresses
     parsed = make_url(url)
@@ -86,7 +116,9 @@ def _engine(url: str, ca_bundle: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    connect_args = {"sslrootcert": ca_bundle} if ca_bundle else {}
+    connect_args = _VANISHED | ({"sslrootcert": ca_bundle} if ca_bundle else {})
+    # what the URL says comes first
+    connect_args = {name: value for name, value in connect_args.items() if name not in parsed.query}
     engine = create_engine(parsed, pool_pre_ping=True, connect_args=connect_args, hide_parameters=True)
     event.listen(engine, "begin", _begin_postgresql)
     return engine

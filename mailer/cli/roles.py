@@ -52,10 +52,20 @@ def clock(
 def worker(
     drain: bool = typer.Option(False, "--drain", help="Deliver until nothing is due now, and exit."),
     as_json: bool = typer.Option(False, "--json", help="With --drain: print the counts as JSON."),
+    processes: int = typer.Option(
+        1, "--processes", min=1, max=64, help="How many processes deliver, for relays that outrun one."
+    ),
     child: bool = typer.Option(False, "--child", hidden=True),
 ) -> None:
     """Deliver what the outbox holds."""
     write_logs()
+    if processes > 1:
+        if drain:
+            raise typer.BadParameter("--drain is one process's work")
+        with open_house():  # what is wrong with the settings is said once, before any process starts
+            pass
+        asyncio.run(daemon.run_workers(processes))
+        return
     with open_house() as house:
         if not drain:
             asyncio.run(daemon.run_worker(house, as_child=child))

@@ -2,7 +2,8 @@
 
 Nothing is lost: a try is on record before its bytes leave, each 250 is in the journal before
 anything else happens, and what a dead worker had under way is given back. At most what was in
-flight at a crash is sent twice, under the same Message-ID.
+flight at a crash is sent twice, under the same Message-ID. While the database is away or the disk is
+full nothing is claimed, and what is known waits (mailer.outbox.insist) until it can be written down.
 """
 
 import asyncio
@@ -16,9 +17,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from mailer.database import Database
+from mailer.database import Database, is_passing
 from mailer.outbox import journal, tallies
 from mailer.outbox.claim import Claimed, claim, doubt, next_due, release
 from mailer.outbox.domains import DomainLimit, Turns
@@ -26,6 +28,7 @@ from mailer.outbox.fill import Filler
 from mailer.outbox.finish import finish_cancelled, finish_issues
 from mailer.outbox.halt import ErrorRates, halt
 from mailer.outbox.hand import Hand
+from mailer.outbox.insist import insist
 from mailer.outbox.journal import Accepted, Journal
 from mailer.outbox.model import Delivery
 from mailer.outbox.orders import Orders, read_orders
@@ -135,8 +138,8 @@ class Worker:
             return min(_IDLE, rest)
         await self._look()
         self._hand = self._new_hand()
-        if not await self._claim():
-            return await asyncio.to_thread(self._rest)
+        if not self._take(*await insist(self._stop, self._claim_afresh)):
+            return await insist(self._stop, self._rest)
         sending = asyncio.create_task(self.pool.send(self._hand, self._settled))
         sending.add_done_callback(lambda _: self._something.set())
         try:
@@ -148,7 +151,7 @@ class Worker:
             await asyncio.wait({sending})
         await self._settle_taken()
         await sending
-        await asyncio.to_thread(self._give_back)
+        await insist(self._stop, self._give_back)
         return min(_IDLE, self.pool.rests_for)
 
     async def close(self) -> None:
@@ -175,7 +178,7 @@ class Worker:
         if not hand.is_over and self._claim_is_due(now):
             if not await self._claim():
                 self._claims_from = time.monotonic() + _IDLE
-                hand.is_over = not len(hand) and not hand.under_way
+                hand.is_over |= not len(hand) and not hand.under_way
             self.pool.wake()
         else:
             with contextlib.suppress(TimeoutError):
@@ -194,8 +197,8 @@ class Worker:
         """See what staff want: what they paused or cancelled leaves the hand, and notices come into it."""
         self._looked_at = time.monotonic()
         if self._looked_at - self._finished_at >= _FINISH:
-            await asyncio.to_thread(self._finish)
-        orders = await asyncio.to_thread(self._read_orders)
+            await insist(self._stop, self._finish)
+        orders = await insist(self._stop, self._read_orders)
         self._shares.set_rates(orders.rates)
         for number, relay in enumerate(self.pool.relays):
             self.pool.set_rate(number, orders.rates.get(relay.name, relay.rate))
@@ -203,7 +206,7 @@ class Worker:
             lambda each: each.issue_id is not None and each.issue_id not in orders.sending
         )
         if dropped:
-            await asyncio.to_thread(self._give_back, [each.id for each in dropped])
+            await insist(self._stop, self._give_back, [each.id for each in dropped])
         if orders.has_notices:
             self._claims_from = 0.0
             if len(self._hand) > self._at_once:
@@ -215,11 +218,25 @@ class Worker:
             return read_orders(session)
 
     async def _claim(self, *, notices_only: bool = False) -> bool:
-        """Take more into the hand; whether there was any."""
-        began = time.monotonic()
-        batch, dealt = await asyncio.to_thread(
-            self._claim_now, len(self._hand), self._hand.notices, notices_only
-        )
+        """Take more into the hand; whether there was any.
+
+        Where the database is away this is not repeated: it may be committed. What is in hand goes out, then
+        all else that this worker is said to have is given back.
+        """
+        if not self._journal.has_room:
+            return False
+        try:
+            hand = self._hand
+            return self._take(
+                *await asyncio.to_thread(self._claim_now, len(hand), hand.notices, notices_only)
+            )
+        except DBAPIError as error:
+            if not is_passing(error):
+                raise
+            self._hand.is_over = True
+            return False
+
+    def _take(self, began: float, batch: Sequence[Claimed], dealt: Dealt) -> bool:
         self._shares.apply(dealt)
         self._hand.add(batch, self.now())
         speed = self._done / (began - self._claimed_at)
@@ -227,8 +244,16 @@ class Worker:
         self._claimed_at, self._done = began, 0
         return bool(batch)
 
-    def _claim_now(self, waiting: int, notices: int, notices_only: bool) -> tuple[list[Claimed], Dealt]:
-        now = self.now()
+    def _claim_afresh(self) -> tuple[float, list[Claimed], Dealt]:
+        """With nothing in hand: what an earlier claim took without our knowing is given back first."""
+        with self.database.write() as session:
+            release(session, worker=self.name)
+        return self._claim_now(0, 0, False)
+
+    def _claim_now(
+        self, waiting: int, notices: int, notices_only: bool
+    ) -> tuple[float, list[Claimed], Dealt]:
+        began, now = time.monotonic(), self.now()
         at = now.timestamp()
         weights = self.pool.weights
         with self.database.write() as session:
@@ -258,9 +283,13 @@ class Worker:
                 if n:
                     limits = self.domain_limits[domain].limits
                     tallies.add_to_all(session, f"domain:{domain}", limits, at, n)
-            if not self._shares.are_needed:
-                return batch, Dealt(())
-            return batch, self._shares.deal(session, weights, waiting + len(batch), at)
+            dealt = (
+                self._shares.deal(session, weights, waiting + len(batch), at)
+                if self._shares.are_needed
+                else Dealt(())
+            )
+        self._filler.learn(batch)
+        return began, batch, dealt
 
     def _turns(self, session: Session, now: datetime) -> Turns:
         known = troubles(session)
@@ -308,8 +337,8 @@ class Worker:
             return
         self._journal.roll()
         for at in range(0, len(tries), _GROUP):
-            await asyncio.to_thread(self._settle, tries[at : at + _GROUP])
-        self._journal.settled()
+            await insist(self._stop, self._settle, tries[at : at + _GROUP])
+        self._journal.settled(all_of_it=not self._results)
 
     def _settle(self, tries: Sequence[Tried]) -> None:
         self._journal.sync()

@@ -1,6 +1,6 @@
 """From a claimed delivery to its envelope: prepared parts, filled with what is hers, and signed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 
 from sqlalchemy import select
@@ -37,6 +37,12 @@ class Filler:
         self._signer = signer
         self._unsignable = unsignable
         self._edition = lru_cache(maxsize=64)(self._load_edition)
+
+    def learn(self, batch: Sequence[Claimed]) -> None:
+        """Read the editions of these now, not when the first of them is on its way."""
+        for edition, as_text_only in {(each.edition_id, each.text_only) for each in batch}:
+            if edition is not None:
+                self._edition(edition, as_text_only)
 
     def envelope(self, delivery: Claimed, stamp: Stamp) -> Envelope | None:
         if delivery.key_id not in self._keys.by_id:

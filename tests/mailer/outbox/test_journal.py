@@ -1,5 +1,6 @@
 """The journal: what was written survives, what was torn is passed by, and only the dead are replayed."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,11 +38,16 @@ def written(folder: Path, records: list[Accepted]) -> bytes:
         journal.append([record])
     journal.roll()
     journal.sync()
-    content = b"".join(path.read_bytes() for path in sorted(folder.glob("writer.*")))
-    journal.settled()
+    content = b"".join(records_of(path) for path in sorted(folder.glob("writer.*")))
+    journal.settled(all_of_it=False)
     assert journal.close()
     assert list(folder.glob("writer.*")) == []
     return content
+
+
+def records_of(path: Path) -> bytes:
+    """What was written into a segment, without the room that it has beyond."""
+    return path.read_bytes().rstrip(b"\0")
 
 
 @given(records=st.lists(RECORD, max_size=5), cut=st.integers(0, 400))
@@ -108,7 +115,7 @@ def test_a_replay_that_fails_keeps_the_journal(tmp_path: Path) -> None:
 
 
 def records_in(folder: Path) -> list[int]:
-    return sorted(path.read_bytes().count(b"\n") for path in folder.iterdir())
+    return sorted(records_of(path).count(b"\n") for path in folder.iterdir())
 
 
 def test_what_the_database_has_is_forgotten_and_nothing_that_came_meanwhile(tmp_path: Path) -> None:
@@ -117,7 +124,7 @@ def test_what_the_database_has_is_forgotten_and_nothing_that_came_meanwhile(tmp_
     journal.roll()
     journal.append([Accepted(3, 1, AT, "r:25", "250 ok")])
     assert records_in(tmp_path) == [1, 2]
-    journal.settled()
+    journal.settled(all_of_it=False)
     assert records_in(tmp_path) == [0, 1]
     # not everything is in the database: that segment stays for the next start
     assert not journal.close()
@@ -131,8 +138,9 @@ def test_what_the_database_could_not_take_stays_with_what_came_after(tmp_path: P
         journal.append([Accepted(number, 1, AT, "r:25", "250 ok")])
         journal.roll()
     assert records_in(tmp_path) == [0, 1, 1, 1]
-    journal.settled()
-    assert records_in(tmp_path) == [0, 0, 0, 0]
+    journal.settled(all_of_it=False)
+    # no more room is kept than is of use
+    assert records_in(tmp_path) == [0, 0]
     assert journal.close()
     assert records_in(tmp_path) == []
 
@@ -142,8 +150,36 @@ def test_few_segments_serve_for_long(tmp_path: Path) -> None:
     for number in range(100):
         journal.append([Accepted(number, 1, AT, "r:25", "250 ok")])
         journal.roll()
-        journal.settled()
+        journal.settled(all_of_it=False)
     assert len(records_in(tmp_path)) == 2
+    assert journal.close()
+
+
+def test_a_disk_that_is_full_takes_what_is_accepted_and_no_more_claims(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path, "w")
+    long = [Accepted(n, 1, AT, "relay.example.org:25", "250 ok" * 20) for n in range(7_500)]
+
+    def refuse(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "posix_fallocate", refuse)
+        with pytest.raises(OSError, match="No space"):
+            Journal(tmp_path, "late")
+        journal.append([Accepted(10_000, 1, AT, "r:25", "250 ok")])
+        journal.roll()
+        journal.append(long)
+        assert not journal.has_room
+        journal.roll()  # there is no room for a third, and what is under way still has some here
+        journal.append([Accepted(10_001, 1, AT, "r:25", "250 ok")])
+        assert records_in(tmp_path) == [1, 7_501]
+        assert not journal.has_room
+    journal.roll()
+    assert journal.has_room
+    assert records_in(tmp_path) == [0, 1, 7_501]
+    journal.settled(all_of_it=True)
     assert journal.close()
 
 
