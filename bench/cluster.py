@@ -30,8 +30,9 @@ class Cluster:
             self._as_user = [
                 "setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"
             ]  # fmt: skip
-        initdb = ["-D", self._data, "-U", "infomail", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
-        self._run("initdb", *initdb)
+        self._run(
+            "initdb", "-D", self._data, "-U", "infomail", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"
+        )
         self.start()
 
     def start(self) -> None:

@@ -156,7 +156,7 @@ def main() -> None:
         short = Timeouts(*(4 * (arguments.patience,)))
         connection.Timeouts.__init__.__defaults__ = (
             short.opening, short.reply, short.verdict, short.transaction,
-        )  # type: ignore[attr-defined]  # fmt: skip
+        )  # fmt: skip
     if arguments.clock != 1:
         began = time.time()
         daemon._now = lambda: datetime.fromtimestamp(began + (time.time() - began) * arguments.clock, UTC)

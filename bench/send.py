@@ -249,7 +249,7 @@ def _ended(process: subprocess.Popen[bytes]) -> tuple[float, float]:
 
 
 def _keys(folder: Path) -> dict[str, Path]:
-    made = {
+    made: dict[str, ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey] = {
         "ed25519": ed25519.Ed25519PrivateKey.generate(),
         "rsa": rsa.generate_private_key(public_exponent=65537, key_size=2048),
     }

@@ -31,6 +31,7 @@ from mailer.outbox.hand import Hand
 from mailer.outbox.insist import insist
 from mailer.outbox.journal import Accepted, Journal
 from mailer.outbox.model import Delivery
+from mailer.outbox.news import heard
 from mailer.outbox.orders import Orders, read_orders
 from mailer.outbox.quota import left
 from mailer.outbox.resting import remember, troubles
@@ -121,11 +122,12 @@ class Worker:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then finish what is under way."""
         self._stop = stop
-        while not stop.is_set():
-            delay = await self.step()
-            if delay:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), delay)
+        news = asyncio.Event()
+        async with heard(self.database, news):
+            while not stop.is_set():
+                if delay := await self.step():
+                    await _either(stop, news, delay)
+                    news.clear()
 
     async def drain(self) -> None:
         """Work until nothing is due now, or nothing may be sent now."""
@@ -381,6 +383,14 @@ class Worker:
         if due is None:
             return _IDLE
         return min(_IDLE, max(0.05, (due - self.now()).total_seconds()))
+
+
+async def _either(stop: asyncio.Event, news: asyncio.Event, within: float) -> None:
+    """Until one of them is set, or the time is over."""
+    waiting = [asyncio.create_task(event.wait()) for event in (stop, news)]
+    await asyncio.wait(waiting, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+    for each in waiting:
+        each.cancel()
 
 
 def _of(result: Result) -> Claimed:

@@ -11,6 +11,7 @@ from mailer.issues.model import Issue
 from mailer.notices.model import Notice
 from mailer.outbox import figures
 from mailer.outbox.model import Delivery, DeliveryState, Figure, Priority, Returned
+from mailer.outbox.news import announce
 from mailer.outbox.readers import readers_of
 from mailer.render.model import Edition, EditionAudience
 from subscribers.audience import AudienceKey, audience, audience_keys
@@ -67,6 +68,7 @@ def freeze(session: Session, issue: Issue, digest_of: Callable[[AudienceKey], st
     if frozen != sum(counts.values()):
         raise AssertionError(f"{sum(counts.values())} people in the audience, but {frozen} deliveries")
     _count(session, issue)
+    announce(session)
     return frozen
 
 
@@ -96,6 +98,8 @@ def queue_notices(session: Session) -> int:
         execution_options=_COUNTED,
     )  # fmt: skip
     queued: int = result.rowcount
+    if queued:
+        announce(session)
     return queued
 
 
