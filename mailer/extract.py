@@ -97,4 +97,4 @@ def _moment(at: datetime | str, *, zone: ZoneInfo) -> str:
     """ "Dienstag, 5. März 2024, 10:00:07 Uhr (MEZ)"; a time to be proved has its seconds."""
     instant = datetime.fromisoformat(at) if isinstance(at, str) else at
     local = instant.astimezone(zone)
-    return f"{long_date(local, language='de', zone=zone)}, {local:%H:%M:%S} Uhr ({local:%z})"
+    return f"{long_date(local, language='de', zone=zone)}, {local:%H:%M:%S}\N{NO-BREAK SPACE}Uhr ({local:%z})"

@@ -142,7 +142,7 @@ def test_who_got_the_issue_and_may_still_be_written_to_gets_the_correction(
     assert [len(sink.mails[f"{name}@example.org"]) for name in ("p0", "p4", "club")] == [2, 2, 2]
     mail = sink.mails["p0@example.org"][1].decode()
     assert "Subject: Korrektur: " in mail
-    assert "nicht der 21. Dezember." in mail
+    assert "nicht der 21.=C2=A0Dezember." in mail
     assert "Bitte <entschuldigen> Sie." in mail.partition("text/plain")[2]
     assert "List-Unsubscribe-Post" in mail, "it is left from as any issue"
 

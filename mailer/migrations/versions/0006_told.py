@@ -9,8 +9,8 @@ depends_on = None
 
 _KINDS = (
     "confirm", "welcome", "goodbye", "preferences", "invite", "still-right", "contribute",
-    "contribution-used", "contribution-refused", "draft-ready", "reminder", "overdue", "missed",
-    "given-up", "emergency", "issue-sent", "foreword",
+    "contribution-used", "contribution-refused", "draft-ready", "reminder", "overdue",
+    "emergency", "missed", "given-up", "issue-sent", "foreword",
 )  # fmt: skip
 
 

@@ -69,7 +69,7 @@ def test_as_json_each_finding_has_code_severity_words_and_place(infomail: Infoma
     (finding,) = told["findings"]
     says = "A placeholder was left: “TODO” (at “1. TODO”)"
     assert finding == {
-        "code": "placeholder", "severity": "blocks", "says": says, "where": "1. TODO", "editions": ["kommunen-netzwerk, de"],
+        "code": "placeholder", "severity": "blocks", "says": says, "where": "1. TODO", "editions": ["netzwerk, de"],
     }  # fmt: skip
 
 
