@@ -10,8 +10,8 @@ depends_on = None
 
 _KINDS = (
     "confirm", "welcome", "goodbye", "preferences", "invite", "still-right", "contribute",
-    "contribution-used", "contribution-refused", "draft-ready", "reminder", "overdue", "missed",
-    "given-up", "emergency", "halted", "issue-sent", "foreword",
+    "contribution-used", "contribution-refused", "draft-ready", "reminder", "overdue",
+    "emergency", "halted", "missed", "given-up", "issue-sent", "foreword",
 )  # fmt: skip
 
 
