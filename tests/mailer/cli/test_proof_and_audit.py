@@ -62,7 +62,7 @@ def test_the_proof_has_all_that_a_court_asks_for(infomail: Infomail, folder: Pat
     for said in (
         "anna@example.org", "Ich willige ein, &lt;ja&gt;.", "de-1", "Fassung 2026-11", "Bitte bestätigen",
         "https://infomail.example.org/anmelden/netzwerk", "23.\xa0November 2026, 09:00:07\xa0Uhr (+0100)",
-        "23. November 2026, 10:00:07 Uhr", "stimmt mit dem Eintrag überein", "token:abcdefgh", "1:",
+        "23.\xa0November 2026, 10:00:07\xa0Uhr", "stimmt mit dem Eintrag überein", "token:abcdefgh", "1:",
         "ohne Beanstandung",
     ):  # fmt: skip
         assert said in page, said
