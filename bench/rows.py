@@ -29,6 +29,7 @@ from mailer.outbox.tallies import set_rate
 CONNECTIONS, WINDOW = 2, 8
 #: deliveries that may be with the judge and not yet in the database: what a loss of the host adds
 GROUP = 100
+_STOPPED = "-c%20idle_in_transaction_session_timeout%3D3000"
 #: seconds after which a row is given up
 _PATIENCE = 120.0
 #: seconds that a relay is faulty at least
@@ -77,7 +78,8 @@ def running(
     judge = Judge(folder / "account", gear=gear, delay=delay)
     with judging(judge) as port:
         relays = f"smtp://127.0.0.1:{port}?starttls=off&connections={CONNECTIONS}&window={WINDOW}"
-        url = cluster.database() if cluster else ""
+        # whoever is stopped amid a transaction is cut off within the short leases of these rows
+        url = f"{cluster.database()}&options={_STOPPED}" if cluster else ""
         stage = set_up(folder / "house", relays=relays, people=people, url=url, size=size, hold=hold)
         yield Run(stage, judge, f"127.0.0.1:{port}")
 

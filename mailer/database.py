@@ -37,11 +37,14 @@ _VANISHED = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
+#: milliseconds after which PostgreSQL ends a transaction whose owner has stopped (a suspended machine), so
+#: that what it has locked is free again; a lease is longer
+_STOPPED = "-c idle_in_transaction_session_timeout=300000"
 #: primary result codes of SQLite that pass by: busy, locked, out of memory, I/O error, full, cannot open
 _PASSING_SQLITE = frozenset({5, 6, 7, 10, 13, 14})
 #: classes of SQLSTATE that do: connection, rolled back (deadlock), resources (disk full), operator
-#: intervention (restart), system error
-_PASSING_POSTGRESQL = ("08", "40", "53", "57P", "58")
+#: intervention (restart), system error; and a transaction that was left lying (25P03)
+_PASSING_POSTGRESQL = ("08", "25P03", "40", "53", "57P", "58")
 
 
 class Database:
@@ -116,7 +119,7 @@ def _engine(url: str, ca_bundle: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    connect_args = _VANISHED | ({"sslrootcert": ca_bundle} if ca_bundle else {})
+    connect_args = _VANISHED | {"options": _STOPPED} | ({"sslrootcert": ca_bundle} if ca_bundle else {})
     # what the URL says comes first
     connect_args = {name: value for name, value in connect_args.items() if name not in parsed.query}
     engine = create_engine(parsed, pool_pre_ping=True, connect_args=connect_args, hide_parameters=True)

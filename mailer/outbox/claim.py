@@ -123,15 +123,22 @@ def doubt(session: Session, *whose: ColumnElement[bool]) -> int:
 
     It goes once more, with the same Message-ID, or is held for staff, as its list says. Returns how many.
     """
+    # what is locked is being settled now, or by somebody who was stopped amid it: nobody waits for that
+    free = session.scalars(
+        select(Delivery.id).where(*_UNDER_WAY, *whose).with_for_update(skip_locked=True)
+    ).all()
+    if not free:
+        return 0
+    these = among(session, Delivery.id, free)
     holding = select(MailingList.key).where(MailingList.in_doubt == InDoubt.HOLD)
     held: Any = session.execute(
         update(Delivery)
-        .where(*_UNDER_WAY, *whose, Delivery.issue_id.is_not(None), Delivery.list_key.in_(holding))
+        .where(*_UNDER_WAY, these, Delivery.issue_id.is_not(None), Delivery.list_key.in_(holding))
         .values(state=DeliveryState.HELD, reason=IN_DOUBT, lease_until=None),
         execution_options=_COUNTED,
     )
     count: int = held.rowcount
-    return count + _give_back(session, *whose)
+    return count + _give_back(session, these)
 
 
 def next_due(session: Session) -> datetime | None:
