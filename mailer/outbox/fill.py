@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 
+import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
 from mailer.database import Database
 from mailer.outbox.claim import Claimed
@@ -15,6 +17,8 @@ from mailer.render.model import Edition
 from mailer.smtp import Envelope
 from subscribers.salutation import salutation as salutation_of
 from subscribers.tokens import Keys, Purpose, sign
+
+log = structlog.get_logger()
 
 
 class Filler:
@@ -41,8 +45,15 @@ class Filler:
     def learn(self, batch: Sequence[Claimed]) -> None:
         """Read the editions of these now, not when the first of them is on its way."""
         for edition, as_text_only in {(each.edition_id, each.text_only) for each in batch}:
-            if edition is not None:
+            if edition is None:
+                continue
+            try:
                 self._edition(edition, as_text_only)
+            except DBAPIError:
+                raise
+            except Exception:
+                # one that nothing can be made of: each of its mails will say so, and harm no other
+                log.exception("edition.broken", edition=edition)
 
     def envelope(self, delivery: Claimed, stamp: Stamp) -> Envelope | None:
         if delivery.key_id not in self._keys.by_id:

@@ -22,12 +22,12 @@ def rng() -> random.Random:
 def test_a_kill_anywhere_loses_nobody_and_doubles_what_was_in_flight(
     tmp_path: Path, rng: random.Random, either_engine: Cluster | None
 ) -> None:
-    row = rows.killed(tmp_path / "stage", rng, people=500, kills=3, cluster=either_engine)
+    row = rows.killed(tmp_path / "stage", rng, people=300, kills=2, cluster=either_engine)
     assert row.problems == []
 
 
 def test_the_loss_of_a_host_loses_nobody_and_adds_one_group(tmp_path: Path, rng: random.Random) -> None:
-    row = rows.killed(tmp_path / "stage", rng, people=600, kills=2, lose_host=True)
+    row = rows.killed(tmp_path / "stage", rng, people=400, kills=2, lose_host=True)
     assert row.problems == []
 
 
@@ -41,7 +41,7 @@ def test_a_worker_outlives_crashes_of_postgresql_and_doubles_nobody(
 def test_a_worker_stopped_past_its_lease_writes_nothing_when_it_wakes(
     tmp_path: Path, rng: random.Random, crashing_cluster: Cluster
 ) -> None:
-    row = rows.one_stopped(tmp_path / "stage", rng, crashing_cluster, people=800)
+    row = rows.one_stopped(tmp_path / "stage", rng, crashing_cluster, people=500)
     assert row.problems == []
 
 
