@@ -61,8 +61,8 @@ class Limit:
 
     @property
     def is_met(self) -> bool:
-        if self.figure is None:
-            return True
+        if self.figure is None:  # what nobody measured is met by nobody
+            return False
         return self.figure <= self.limit if self.at_most else self.figure >= self.limit
 
 
