@@ -108,7 +108,7 @@ def test_from_the_form_to_the_issue_and_out_and_back_again(
     assert "Willkommen" in welcome
     # what the plan sends to the list, with how often it says so itself
     comes = " ".join(welcome.split())
-    assert "Infomail, in der Regel einmal im Monat Termine, in der Regel einmal in der Woche" in comes
+    assert "Infomail, in der Regel einmal im Monat - Termine, in der Regel einmal in der Woche" in comes
     assert pages.get(path_in(welcome, "abmelden")).status_code == 200
     assert pages.get("/einstellungen").status_code == 200
     assert "https://infomail.example.org/einstellungen" in welcome.split()
