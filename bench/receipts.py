@@ -1,8 +1,8 @@
 """How well what comes back is read: `python bench/receipts.py [DIR] [--json] [--by-family] [--misses]`.
 
-DIR holds mails and a manifest.csv with a row a recipient: file, expected_recipient, expected_kind (hard, soft,
-complaint, autoreply, other), expected_action (delayed is our kind delayed), trust (A surest .. D recipient
-unknown) and, if it likes, family. Without DIR only the speed is measured, on a made-up report. Exit code 1
+DIR holds mails and a manifest.csv with a row a recipient: file, expected_recipient, expected_kind (hard,
+soft, complaint, autoreply, other), expected_action (delayed is our kind delayed), trust (A surest .. D
+recipient unknown) and, if it likes, reason and family. Without DIR only the speed is measured, on a made-up report. Exit code 1
 if a figure is below what we promise.
 """
 
@@ -85,6 +85,7 @@ class _Score:
     precision: _Share = field(default_factory=_Share)
     delayed_for_failed: _Share = field(default_factory=_Share)
     hard_soft: _Share = field(default_factory=_Share)
+    hard_soft_all: _Share = field(default_factory=_Share)
     kinds: _Share = field(default_factory=_Share)
     exceptions: int = 0
     failures_from_autoreplies: int = 0
@@ -102,6 +103,7 @@ class _Score:
             "precision": self.precision.ratio,
             "delayed_for_failed": self.delayed_for_failed.ratio if self.delayed_for_failed.of else 0.0,
             "hard_soft": self.hard_soft.ratio,
+            "hard_soft_all": self.hard_soft_all.ratio,
             "kinds": self.kinds.ratio,
             "exceptions": self.exceptions,
             "failures_from_autoreplies": self.failures_from_autoreplies,
@@ -183,14 +185,20 @@ def _compare(score: _Score, name: str, rows: list[dict[str, str]], report: Repor
             score.misses.append(f"{mark} missing, found {found or report.kind}")
         elif kind == "delayed":
             score.delayed_for_failed.add(found[address] in _FAILED)
-        elif kind in ("hard", "soft") and row["trust"] in "AB":
-            score.hard_soft.add(found[address] == kind)
+        elif kind in ("hard", "soft") and found[address] in ("hard", "soft") and row["trust"] in "AB":
+            right = found[address] == kind
+            score.hard_soft_all.add(right)
+            # rows without a reason only say permanent or temporary: a full mailbox is permanent there
+            if row.get("reason"):
+                score.hard_soft.add(right)
     if all(row["trust"] != "D" for row in rows):
         known = {row["expected_recipient"] for row in rows if _kind(row) in _REPORTED}
         for address in found:
             score.precision.add(address in known)
             if address not in known:
-                score.misses.append(f"{name}: {address} {found[address]} is too much, expected {known or '-'}")
+                score.misses.append(
+                    f"{name}: {address} {found[address]} is too much, expected {known or '-'}"
+                )
 
 
 def _kind(row: dict[str, str]) -> str:
@@ -216,7 +224,10 @@ def _show(figures: dict[str, float], families: dict[str, dict[str, float]]) -> N
     for name, value in figures.items():
         print(f"{name:28}{value:>10}{'' if _kept(name, value) else '   below what we promise'}")
     for family, own in families.items():
-        print(f"{family:40}" + "  ".join(f"{key} {own[key]}" for key in ("recall_abc", "precision", "hard_soft")))
+        print(
+            f"{family:40}"
+            + "  ".join(f"{key} {own[key]}" for key in ("recall_abc", "precision", "hard_soft"))
+        )
 
 
 if __name__ == "__main__":

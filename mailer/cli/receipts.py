@@ -92,7 +92,8 @@ def _report(path: Path, report: Report) -> dict[str, object]:
                 "kind": str(each.kind),
                 "status": each.status,
                 "action": each.action,
-                "reason": each.reason,
+                "reason": each.reason and str(each.reason),
+                "said": each.said,
             }
             for each in report.recipients
         ],

@@ -44,6 +44,8 @@ class Opened:
     returned: tuple[Fields, ...]
     #: for readers that want the whole
     message: Message
+    #: what was cut from the notice because it quotes a mail
+    below: str = ""
 
 
 def open_mail(raw: bytes) -> Opened:

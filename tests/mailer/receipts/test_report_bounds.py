@@ -87,7 +87,7 @@ def test_no_bytes_raise(noise: bytes, base: bytes, at: int) -> None:
     assert found.kind in list(Kind)
     "".join([found.subject, found.envelope_id, *found.references]).encode()
     for each in found.recipients:
-        "".join([each.address, each.status, each.action, each.reason]).encode()
+        "".join([each.address, each.status, each.action, each.said]).encode()
 
 
 def test_a_report_that_lost_its_boundary_is_still_read() -> None:
