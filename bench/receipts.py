@@ -2,8 +2,8 @@
 
 DIR holds mails and a manifest.csv with a row a recipient: file, expected_recipient, expected_kind (hard,
 soft, complaint, autoreply, other), expected_action (delayed is our kind delayed), trust (A surest .. D
-recipient unknown) and, if it likes, reason and family. Without DIR only the speed is measured, on a made-up report. Exit code 1
-if a figure is below what we promise.
+recipient unknown) and, if it likes, reason and family. Without DIR only the speed is measured, on a
+made-up report. Exit code 1 if a figure is below what we promise.
 """
 
 import argparse

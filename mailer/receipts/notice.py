@@ -93,9 +93,6 @@ def addresses_in(texts: Iterable[str]) -> list[str]:
 def named_in(mail: Opened) -> list[tuple[str, str]]:
     """The recipients a notice names, each with what is said about it."""
     failed = addresses_in([mail.fields.get("x-failed-recipients", "")])
-    if failed and not set(failed) & set(addresses_in([mail.notice])):
-        # forwarders rewrite the header and not the text
-        failed = _named(mail) or failed
     named = failed or _named(mail) or returned_to(mail)[:1]
     if len(named) == 1:
         return [(named[0], mail.notice)]

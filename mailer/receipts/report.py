@@ -54,6 +54,10 @@ class Report:
     envelope_id: str
     #: its own subject, decoded
     subject: str
+    #: an automatic answer of somebody who works there no longer
+    left: bool = False
+    #: whom it names to write to instead
+    successors: tuple[str, ...] = ()
 
 
 _Found = tuple[Kind, tuple[Returned, ...]]
@@ -64,7 +68,17 @@ def read_report(raw: bytes) -> Report:
     mail = without_returned(open_mail(raw))
     found = next((found for reading in _READINGS if (found := reading(mail))), None)
     kind, recipients = found or (Kind.OTHER, ())
-    return Report(kind, recipients, _references(mail), _envelope_id(mail), mail.fields.get("subject", ""))
+    subject = mail.fields.get("subject", "")
+    left = kind is Kind.AUTOREPLY and bool(wording.LEFT.search(flat(f"{subject}\n{mail.notice}")))
+    return Report(
+        kind,
+        recipients,
+        _references(mail),
+        _envelope_id(mail),
+        subject,
+        left,
+        _successors(mail, recipients) if left else (),
+    )
 
 
 def _complaint(mail: Opened) -> _Found | None:
@@ -97,10 +111,6 @@ def _delivery_status(mail: Opened) -> _Found | None:
     if not blocks and is_from_daemon(mail):
         # a report that a machine passed on whole
         blocks = [block for block in _blocks_in(mail.below) if block.keys() & _RECIPIENT_FIELDS]
-    if len(blocks) > 1:
-        # Sendmail reports to the mail's sender that she could not be told
-        own = set(addresses_in([mail.fields.get("to", "")]))
-        blocks = [block for block in blocks if _address(block) not in own] or blocks
     if len(blocks) == 1:
         return _gravest((_in_block(blocks[0], mail.notice, delayed=is_delay(mail)),))
     said, delayed = said_about(mail.notice), is_delay(mail)
@@ -254,6 +264,14 @@ def _from_person(mail: Opened, kind: Kind) -> _Found:
     addresses = addresses_in([mail.fields.get("from", "")])[:1]
     subject = mail.fields.get("subject", "")
     return kind, tuple(Returned(each, kind, "", "", None, subject) for each in addresses)
+
+
+def _successors(mail: Opened, leaving: tuple[Returned, ...]) -> tuple[str, ...]:
+    own = {each.address for each in leaving} | set(addresses_in([mail.fields.get("to", "")]))
+    return tuple(each for each in addresses_in([mail.notice]) if each not in own)[:_SUCCESSORS]
+
+
+_SUCCESSORS = 5
 
 
 def _references(mail: Opened) -> tuple[str, ...]:

@@ -226,6 +226,17 @@ AUTOREPLY_WORDS = _any(
     r"e-?mails werden nicht weitergeleitet",
 )
 
+#: in an automatic answer: she will not be back
+LEFT = _any(
+    r"nicht (?:mehr|länger) (?:[^ ]{1,30} ){0,8}(?:tätig|beschäftigt|zuständig|im dienst|angestellt)",
+    r"(?:arbeite|bin|ist) (?:[^ ]{1,30} ){0,8}nicht mehr (?:[^ ]{1,30} ){0,6}(?:bei|für|in|im|da)\b",
+    r"(?:aus dem dienst|aus der verwaltung|ausgeschieden|verlassen|ruhestand|pensioniert|in rente|verrentet)",
+    r"(?:stelle|arbeitgeber|dienststelle|behörde|zuständigkeit) (?:[^ ]{1,30} ){0,4}gewechselt",
+    r"(?:has|have) (?:[^ ]{1,30} ){0,2}(?:left|retired)|no longer (?:works?|working|employed|with|at)\b",
+    r"postfach wird (?:[^ ]{1,30} ){0,3}nicht mehr (?:gelesen|betreut|abgerufen)|neue ansprechpartner",
+    r"meine nachfolge|nachfolger(?:in)? ist",
+)
+
 #: at the start of a subject or of the first line
 UNSUBSCRIBE = _any(
     r"^(?:bitte |please |newsletter |infomail ){0,3}(?:unsubscribe|abmelden|abmeldung|abbestellen"
