@@ -21,8 +21,6 @@ _NAMING = re.compile(
 )
 #: as Sendmail shows it: `550 <address>... User unknown`
 _NAMING_IN_TRANSCRIPT = re.compile(r"[45]\d\d (?:[45]\.\d{1,3}\.\d{1,3} )?<[^\s<>]{1,200}>\.\.\.")
-#: our mails go to one person each; who names more than that is not told apart further
-_RECIPIENTS = 100
 _OWN_FIELDS = ("to", "from", "reply-to")
 
 

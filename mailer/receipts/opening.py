@@ -14,7 +14,8 @@ from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser
 
-_BYTES = 1_000_000
+#: as much of a mail is read
+BYTES = 1_000_000
 _LINES = 12_000
 _LINE = 4_000
 _NESTINGS = 16
@@ -101,7 +102,7 @@ def decoded(value: str) -> str:
 
 
 def _bounded(raw: bytes) -> bytes:
-    lines = raw[:_BYTES].replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n", _LINES)[:_LINES]
+    lines = raw[:BYTES].replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n", _LINES)[:_LINES]
     kept = b"\n".join(line[:_LINE] for line in lines)
     for count, nesting in enumerate(_NESTING.finditer(kept)):
         if count == _NESTINGS:

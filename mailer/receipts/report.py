@@ -61,6 +61,8 @@ class Report:
 
 
 _Found = tuple[Kind, tuple[Returned, ...]]
+#: our mails go to one person each; who names more than that says nothing to us
+_RECIPIENTS = 100
 
 
 def read_report(raw: bytes) -> Report:
@@ -255,7 +257,7 @@ _READINGS: tuple[Callable[[Opened], _Found | None], ...] = (
 def _gravest(recipients: tuple[Returned, ...]) -> _Found | None:
     if not recipients:
         return None
-    gravity = list(Kind)
+    recipients, gravity = recipients[:_RECIPIENTS], list(Kind)
     kind = min((each.kind for each in recipients), key=gravity.index)
     return kind, tuple(replace(each, said=" ".join(each.said.split())[:300]) for each in recipients)
 

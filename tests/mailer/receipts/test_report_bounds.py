@@ -2,6 +2,7 @@
 
 import re
 import time
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -40,6 +41,12 @@ _BOMBS = {
     "ten thousand addresses": _HEAD
     + b"\n"
     + b"".join(b"<a%d@b.example>:\n" % each for each in range(10_000)),
+    "base64 without end": _HEAD + b"Content-Transfer-Encoding: base64\n\n" + b"QUJD" * 2_000_000,
+    "HTML that opens and never closes": _HEAD
+    + b"Content-Type: text/html\n\n"
+    + b"<style><script><p" * 100_000,
+    "data that nests": _HEAD + b"\n" + b'{"a":[' * 300_000,
+    "lines of at signs": _HEAD + b"\n" + b"to: <a@a.b>\n" * 90_000,
     "nothing": b"",
 }
 
@@ -51,11 +58,31 @@ def test_a_hostile_mail_is_read_within_a_second(raw: bytes) -> None:
     assert time.process_time() - began < 1
 
 
+def test_a_mail_of_a_hundred_megabytes_takes_little_time_and_memory() -> None:
+    raw = _HEAD + b"\n" + (b"y" * 76 + b"\n") * 1_300_000
+    began = time.process_time()
+    read_report(raw)
+    assert time.process_time() - began < 1
+    tracemalloc.start()
+    try:
+        read_report(raw)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_who_names_thousands_is_not_told_apart_without_end() -> None:
+    raw = _HEAD + b"\n" + b"".join(b"<a%d@b.example>: 550 5.1.1 no\n" % each for each in range(5_000))
+    assert len(read_report(raw).recipients) == 100
+
+
 def _patterns() -> Iterator[tuple[str, re.Pattern[str]]]:
     for module in (notice, opening, report, verdict, wording):
         for name, value in vars(module).items():
             if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
                 yield f"{module.__name__}.{name}", value
+    for reason, pattern in wording.WORDS:
+        yield f"wording.WORDS.{reason}", pattern
 
 
 #: what makes alternatives begin again and again
