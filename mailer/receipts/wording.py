@@ -69,7 +69,8 @@ FULL_WORDS = _any(
     r"too much mail|overquota|over its limit|mailbox for user is full|mail ?drop is full",
     r"(?:exceed|not enough|insufficient)[^.]{0,40}(?:space|storage)|enough (?:disk )?space|mailbox size",
     r"storage (?:limit|allocation)|speicher (?:ist )?(?:voll|erschöpft)",
-    r"(?:post|e-?mail-?)(?:fach|box) (?:[^ ]{1,30} )?(?:ist )?(?:voll|überfüllt)",
+    r"(?:post|e-?mail-?)(?:fach|box) (?:ist )?(?:voll|überfüllt)",
+    r"(?:post|e-?mail-?)(?:fach|box) (?:[^ ]{1,30} ){1,3}ist (?:voll|überfüllt)",
     r"(?:voll|überfüllt)es postfach|speicherplatz|kontingent",
 )
 SIZE_WORDS = _any(
@@ -135,7 +136,7 @@ NOBODY_WORDS = _any(
     r"invalid (?:final delivery )?userid|no matches to nameserver|final email delivery point",
     r"(?:wurde|wurden|konnte|konnten) nicht gefunden|existiert nicht|gibt es nicht|nicht bekannt",
     r"(?:kein|nicht als) (?:gültige[rs]? )?(?:postfach|empfänger|benutzer|mailkonto)",
-    r"postfach nicht verfügbar",
+    r"postfach nicht verfügbar|konto ist nicht (?:[^ ]{1,30} ){1,4}vorhanden",
     r"(?:unbekannter?|ungültiger?|unbekanntes) (?:benutzer|empfänger|adresse|nutzer|e-?mail|postfach)",
     r"n'existe pas|nicht mehr (?:gültig|vorhanden|verfügbar|aktiv|erreichbar|in verwendung)",
 )

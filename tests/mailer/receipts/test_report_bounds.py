@@ -59,7 +59,7 @@ def test_a_hostile_mail_is_read_within_a_second(raw: bytes) -> None:
 
 
 def test_a_mail_of_a_hundred_megabytes_takes_little_time_and_memory() -> None:
-    raw = _HEAD + b"\n" + (b"y" * 76 + b"\n") * 1_300_000
+    raw = _HEAD + b"\n" + (b"y" * 990 + b"\n") * 101_000
     began = time.process_time()
     read_report(raw)
     assert time.process_time() - began < 1
