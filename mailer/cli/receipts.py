@@ -94,8 +94,7 @@ def _report(path: Path, report: Report) -> dict[str, object]:
                 "kind": str(each.kind),
                 "status": each.status,
                 "action": each.action,
-                "reason": each.reason and str(each.reason),
-                "said": each.said,
+                "reason": str(each.reason or ""),
             }
             for each in report.recipients
         ],
