@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from flufl.bounce import all_failures
 
-from mailer.receipts import wording
+from mailer.receipts import reasons, wording
 from mailer.receipts.notice import (
     addresses_in,
     is_about_delivery,
@@ -22,8 +22,8 @@ from mailer.receipts.notice import (
     without_returned,
 )
 from mailer.receipts.opening import Fields, Opened, fields_in, open_mail
+from mailer.receipts.reasons import Reason
 from mailer.receipts.verdict import Failure, Kind, code_in, failure, flat
-from mailer.receipts.wording import Reason
 
 __all__ = ["Kind", "Reason", "Report", "Returned", "read_report"]
 
@@ -163,7 +163,7 @@ _ACTIONS = {
 
 
 def _seen_through(address: str, failed: Failure) -> Failure:
-    feigned = failed.kind is Kind.HARD and address.rpartition("@")[2] in wording.FEIGNS_UNKNOWN
+    feigned = failed.kind is Kind.HARD and address.rpartition("@")[2] in reasons.FEIGNS_UNKNOWN
     return Failure(Kind.SOFT, Reason.POLICY) if feigned else failed
 
 

@@ -8,8 +8,8 @@ import enum
 import re
 from dataclasses import dataclass
 
-from mailer.receipts import wording
-from mailer.receipts.wording import Reason
+from mailer.receipts import reasons
+from mailer.receipts.reasons import Reason
 
 
 class Kind(enum.StrEnum):
@@ -32,7 +32,7 @@ _SMTP_CODE = re.compile(r"(?<![\d.])([45])\d\d(?=[ -])")
 
 
 def flat(text: str) -> str:
-    """As the tables of wording want it: lower case, single spaces, no soft hyphens."""
+    """As the tables of words want it: lower case, single spaces, no soft hyphens."""
     return " ".join(text.replace("\xad", "").lower().split())
 
 
@@ -59,18 +59,18 @@ def failure(status: str, *sayings: str) -> Failure:
     reason, temporary = _reason(status, sayings)
     if status.startswith("4.") or temporary:
         return Failure(Kind.SOFT, reason)
-    return Failure(Kind.HARD if reason in wording.GONE else Kind.SOFT, reason)
+    return Failure(Kind.HARD if reason in reasons.GONE else Kind.SOFT, reason)
 
 
 def _reason(status: str, sayings: tuple[str, ...]) -> tuple[Reason, bool]:
     """The reason, and whether the words that give it are those of a reply that says "not now"."""
-    if any(wording.AFTER_DATA.search(flat(each)) for each in sayings):
+    if any(reasons.AFTER_DATA.search(flat(each)) for each in sayings):
         # what is refused then is the message, whatever the words; a code may still name the mailbox
         return _by_code(status or code_in(sayings[-1])) or Reason.POLICY, False
     code = status
     for saying in _surest_first(sayings):
         words = _ADDRESS.sub("@", flat(saying))
-        by_words = next((reason for reason, pattern in wording.WORDS if pattern.search(words)), None)
+        by_words = next((reason for reason, pattern in reasons.WORDS if pattern.search(words)), None)
         if by_words is not None:
             return by_words, set(_SMTP_CODE.findall(words)) == {"4"}
         reason = _by_code(code_in(words)) or _by_code(code)
@@ -94,7 +94,7 @@ def _by_code(code: str) -> Reason | None:
     if not _code_says_something(code):
         return None
     _, subject, detail = code.split(".")
-    return wording.CODES.get(f"{subject}.{detail}") or wording.SUBJECTS.get(subject) or Reason.UNSTATED
+    return reasons.CODES.get(f"{subject}.{detail}") or reasons.SUBJECTS.get(subject) or Reason.UNSTATED
 
 
 def _code_says_something(code: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailer.receipts import notice, opening, report, verdict, wording
+from mailer.receipts import notice, opening, reasons, report, verdict, wording
 from mailer.receipts.report import Kind, read_report
 
 _HEAD = b"From: MAILER-DAEMON@mx.example.net\nSubject: failure notice\n"
@@ -77,12 +77,12 @@ def test_who_names_thousands_is_not_told_apart_without_end() -> None:
 
 
 def _patterns() -> Iterator[tuple[str, re.Pattern[str]]]:
-    for module in (notice, opening, report, verdict, wording):
+    for module in (notice, opening, reasons, report, verdict, wording):
         for name, value in vars(module).items():
             if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
                 yield f"{module.__name__}.{name}", value
-    for reason, pattern in wording.WORDS:
-        yield f"wording.WORDS.{reason}", pattern
+    for reason, pattern in reasons.WORDS:
+        yield f"reasons.WORDS.{reason}", pattern
 
 
 #: what makes alternatives begin again and again
