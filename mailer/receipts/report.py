@@ -21,7 +21,7 @@ from mailer.receipts.notice import (
     said_about,
     without_returned,
 )
-from mailer.receipts.opening import Fields, Opened, fields_in, open_mail
+from mailer.receipts.opening import Fields, Opened, envelope_id, fields_in, open_mail, references
 from mailer.receipts.reasons import Reason
 from mailer.receipts.verdict import Failure, Kind, code_in, failure, flat
 
@@ -75,8 +75,8 @@ def read_report(raw: bytes) -> Report:
     return Report(
         kind,
         recipients,
-        _references(mail),
-        _envelope_id(mail),
+        references(mail),
+        envelope_id(mail),
         subject,
         left,
         _successors(mail, recipients) if left else (),
@@ -274,19 +274,3 @@ def _successors(mail: Opened, leaving: tuple[Returned, ...]) -> tuple[str, ...]:
 
 
 _SUCCESSORS = 5
-
-
-def _references(mail: Opened) -> tuple[str, ...]:
-    fields = [mail.fields.get(name, "") for name in ("references", "in-reply-to")]
-    for returned in mail.returned:
-        fields += [returned.get(name, "") for name in ("message-id", "references", "in-reply-to")]
-    found = [each.strip("<>,;\"'()") for field in fields for each in field.replace("><", " ").split()]
-    return tuple(dict.fromkeys(each for each in found if "@" in each))
-
-
-def _envelope_id(mail: Opened) -> str:
-    fields: list[Fields] = [*mail.status, dict(mail.feedback)]
-    return next((each[name] for each in fields for name in _ENVELOPE_FIELDS if name in each), "")
-
-
-_ENVELOPE_FIELDS = ("original-envelope-id", "x-original-envelope-id")
