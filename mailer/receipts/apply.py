@@ -118,14 +118,7 @@ def _named(
     return None
 
 
-def _unsubscribe(
-    session: Session,
-    delivery: Delivery,
-    subscriber: Subscriber | None,
-    now: datetime,
-    *,
-    source: str = "mail",
-) -> str:
+def _unsubscribe(session: Session, delivery: Delivery, subscriber: Subscriber | None, now: datetime) -> str:
     if subscriber is None:
         return "the person is erased"
     issue = session.get(Issue, delivery.issue_id) if delivery.issue_id else None
@@ -134,7 +127,7 @@ def _unsubscribe(
         subscriber=subscriber,
         list_key=delivery.list_key,
         through=issue.handle if issue else None,
-        source=source,
+        source="mail",
         actor=_ACTOR,
         now=now,
     )
@@ -188,7 +181,16 @@ def _judge(
             now=at,
         )
     if decided.bars is SuppressionReason.COMPLAINT:
-        _unsubscribe(session, delivery, subscriber, at, source="complaint")
+        # counted as a complaint, so not through the issue as well
+        leave(
+            session,
+            subscriber=subscriber,
+            list_key=delivery.list_key,
+            through=None,
+            source="complaint",
+            actor=_ACTOR,
+            now=at,
+        )
     return f"{decided.step}: {reason or receipt.kind}"
 
 
