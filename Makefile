@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SERVICES := postgresql postfix dovecot-imapd dovecot-lmtpd opendkim chromium fonts-liberation
+SERVICES := postgresql postfix dovecot-imapd dovecot-lmtpd dovecot-sieve opendkim chromium fonts-liberation
 
 .PHONY: help demo serve test lint types services install requirements clean
 .DEFAULT_GOAL := help
