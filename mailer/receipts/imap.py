@@ -134,7 +134,7 @@ def _opened(
             client.starttls(tls)
         _log_in(client, account, token)
         # what a server can do may change with the log-in
-        (offered,) = _said(client.capability(), "says nothing of itself")
+        *_, offered = _said(client.capability(), "says nothing of itself")
         client.capabilities = tuple(offered.decode("ascii", "replace").upper().split())
         yield client
     finally:

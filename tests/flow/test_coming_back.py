@@ -116,6 +116,9 @@ def servers(intake: int, domain: str) -> Iterator[tuple[postfix.Postfix, dovecot
             "minimal_backoff_time": "1s",
             "maximal_backoff_time": "1s",
             "queue_run_delay": "1s",
+            # there is no scache here: waiting for it would let a retry find the last try still running
+            "smtp_connection_cache_on_demand": "no",
+            "lmtp_connection_cache_on_demand": "no",
         }
         receiver = back | {
             "virtual_transport": f"lmtp:inet:127.0.0.1:{mailboxes.lmtp}",

@@ -22,7 +22,7 @@ from mailer.installation import Installation
 from mailer.receipts.model import Receipt
 from tests.mailer.receipts.conftest import TOKEN
 
-KILLS = int(os.environ.get("INFOMAIL_KILLS", "6"))
+KILLS = int(os.environ.get("INFOMAIL_KILLS", "4"))
 ADDRESS = f"bounce+{TOKEN}@example.org"
 ROOT = Path(__file__).parents[2]
 #: seconds that a mail takes, about: the kill falls anywhere before and after its 250

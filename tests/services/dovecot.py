@@ -20,7 +20,7 @@ state_dir = {root}/state
 log_path = {root}/dovecot.log
 protocols = imap lmtp
 listen = 127.0.0.1
-ssl = no
+ssl = {ssl}
 disable_plaintext_auth = no
 default_internal_user = {user}
 default_login_user = {user}
@@ -86,7 +86,9 @@ class Dovecot:
 
 
 @contextmanager
-def running(*, settings: str = "", files: Mapping[str, str] | None = None) -> Iterator[Dovecot]:
+def running(
+    *, settings: str = "", files: Mapping[str, str] | None = None, ssl: str = "no"
+) -> Iterator[Dovecot]:
     """Run a Dovecot that knows every address, whatever the password.
 
     `settings` come before the rest of its configuration, with ROOT for its folder, into which `files`
@@ -102,7 +104,7 @@ def running(*, settings: str = "", files: Mapping[str, str] | None = None) -> It
         mail.mkdir()
         mail.chmod(0o777)
         configuration = root / "dovecot.conf"
-        rest = _CONFIGURATION.format(root=root, imap=imap, lmtp=lmtp, user=user, group=group)
+        rest = _CONFIGURATION.format(root=root, imap=imap, lmtp=lmtp, user=user, group=group, ssl=ssl)
         configuration.write_text(settings.replace("ROOT", str(root)) + rest)
         for name, text in (files or {}).items():
             path = root / name
