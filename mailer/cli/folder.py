@@ -25,6 +25,7 @@ from mailer.installation import (
     NotConfigured,
     connect,
     dkim_signer,
+    imap_account,
     load_plan,
     migrate,
     open_pool,
@@ -65,7 +66,7 @@ def check() -> None:
     """Say what is wrong in plan and settings of this folder, with line numbers."""
     settings = read_settings()
     problems = list(_misspelt(Path(".env")))
-    for part in (load_plan, signing_keys, suppression_key, open_pool, dkim_signer):
+    for part in (load_plan, signing_keys, suppression_key, open_pool, dkim_signer, imap_account):
         try:
             part(settings)
         except NotConfigured as problem:
