@@ -23,11 +23,12 @@ from mailer import clock
 from mailer.archive.views import Views, add_views
 from mailer.database import Database
 from mailer.inbox import serve_inbox
-from mailer.installation import Installation, domain_limits, listen_on, open_pool
+from mailer.installation import Installation, domain_limits, listen_on, open_arrivals, open_pool
 from mailer.outbox.deliver import Worker, recover
 from mailer.outbox.retry import RetryPolicy
 from mailer.planfile import Standing
 from mailer.receipts.intake import serve_intake
+from mailer.receipts.listening import Speaks
 
 log = structlog.get_logger()
 
@@ -49,6 +50,8 @@ _EVERY = {
     "requests": 1,
     "receipts": 1,
 }
+#: seconds between two looks into mailboxes that others deliver into
+_MAILBOXES = 60
 #: seconds a worker that died is waited for before the next start, doubled each time up to the last
 _RESTART = (1, 2, 4, 8, 16, 32, 60)
 #: seconds a child is given to finish what it has in flight
@@ -127,10 +130,8 @@ async def serve(
         if settings.inbox_listen:
             inbox = listen_on("INBOX_LISTEN", settings.inbox_listen)
             await running.enter_async_context(serve_inbox(inbox))
-        if intake and settings.lmtp_listen:
-            lmtp = listen_on("LMTP_LISTEN", settings.lmtp_listen)
-            taking = serve_intake(house.database, house.letterhead.return_path, lmtp, now=_now)
-            await running.enter_async_context(taking)
+        if intake:
+            await running.enter_async_context(_intake(house))
         if pages:
             await running.enter_async_context(serve_pages(house, pages, stop))
         if timer:
@@ -142,6 +143,39 @@ async def serve(
             await running.enter_async_context(_supervised_worker(stop))
         await stop.wait()
     log.info("serve.stopped")
+
+
+@contextlib.asynccontextmanager
+async def _intake(house: Installation) -> AsyncIterator[None]:
+    settings = house.settings
+    clock.mailboxes(house)  # raises what is wrong with them
+    doors = [
+        (listen_on(name, value), speaks)
+        for name, value, speaks in (
+            ("LMTP_LISTEN", settings.lmtp_listen, Speaks.LMTP),
+            ("SMTP_LISTEN", settings.smtp_listen, Speaks.SMTP),
+        )
+        if value
+    ]
+    arrivals = open_arrivals(settings)
+    return_path = house.letterhead.return_path
+    looking = asyncio.create_task(_look_into_mailboxes(house))
+    try:
+        async with serve_intake(
+            house.database, arrivals, return_path, doors, now=_now, name=settings.hello_name
+        ):
+            yield
+    finally:
+        looking.cancel()
+
+
+async def _look_into_mailboxes(house: Installation) -> None:
+    while clock.mailboxes(house):
+        try:
+            await asyncio.to_thread(clock.collect, house, now=_now())
+        except Exception:
+            log.exception("clock.failed", job="collect")
+        await asyncio.sleep(_MAILBOXES)
 
 
 @contextlib.asynccontextmanager

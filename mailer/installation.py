@@ -25,6 +25,9 @@ from mailer.outbox.domains import DomainLimit, parse_limits
 from mailer.privacy.activities import NextServer, Operation
 from mailer.privacy.holding import Circumstances
 from mailer.privacy.retaining import Retention
+from mailer.receipts.arrivals import Arrivals
+from mailer.receipts.imap import Account
+from mailer.receipts.oauth import Client
 from mailer.receipts.returnpath import ReturnPath
 from mailer.render.brand import BadLogo, Brand, read_logo
 from mailer.render.colours import BadColour, palette
@@ -202,6 +205,38 @@ def domain_limits(settings: Settings) -> dict[str, DomainLimit]:
         return parse_limits(settings.domain_limits)
     except ValueError as error:
         raise NotConfigured(f"INFOMAIL_DOMAIN_LIMITS: {error}") from None
+
+
+def open_arrivals(settings: Settings) -> Arrivals:
+    """Where mail that came in waits for the database. Raises NotConfigured."""
+    folder = settings.spool / "incoming"
+    try:
+        return Arrivals(folder)
+    except OSError as error:
+        raise NotConfigured(f"INFOMAIL_SPOOL: {folder}: {error.strerror}") from None
+
+
+def imap_account(settings: Settings) -> tuple[Account, Client | None] | None:
+    """The mailbox of the settings, and who gives a token for it. Raises NotConfigured."""
+    url = settings.imap_url.get_secret_value()
+    if not url:
+        return None
+    try:
+        account = Account.from_url(url)
+    except ValueError as error:
+        raise NotConfigured(f"INFOMAIL_IMAP_URL: {error}") from None
+    if account.password is not None:
+        return account, None
+    secret = settings.imap_client_secret.get_secret_value()
+    if not (settings.imap_token_url and settings.imap_client_id and secret):
+        raise NotConfigured(
+            "INFOMAIL_IMAP_URL: without a password it needs INFOMAIL_IMAP_TOKEN_URL, "
+            "INFOMAIL_IMAP_CLIENT_ID and INFOMAIL_IMAP_CLIENT_SECRET"
+        )
+    return account, Client(
+        settings.imap_token_url, settings.imap_client_id, secret, settings.imap_scope,
+        settings.http_proxy or None,
+    )  # fmt: skip
 
 
 def retention(settings: Settings) -> Retention:

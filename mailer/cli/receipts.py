@@ -9,7 +9,8 @@ from sqlalchemy import select
 from mailer.cli import Refused
 from mailer.cli.surroundings import JSON, now, open_database, open_house, print_json
 from mailer.cli.tables import print_table
-from mailer.receipts.intake import LARGEST, take
+from mailer.receipts.arrivals import LARGEST
+from mailer.receipts.intake import take
 from mailer.receipts.model import Receipt, ReceiptState
 from mailer.receipts.opening import BYTES
 from mailer.receipts.report import Report, read_report

@@ -13,10 +13,11 @@ from mailer.issues.model import Issue
 from mailer.outbox import figures
 from mailer.outbox.figures import Count
 from mailer.outbox.model import Delivery, DeliveryState, Returned, delivery_named
+from mailer.receipts.answering import may_be_answered
 from mailer.receipts.model import Receipt, ReceiptState
 from mailer.receipts.report import Kind, Report, read_report
 from mailer.receipts.returnpath import ReturnPath, tokens_in
-from subscribers.model import Subscriber, SuppressionReason
+from subscribers.model import Request, RequestKind, Subscriber, SuppressionReason
 from subscribers.standing import CameBack, StandingPolicy, verdict
 from subscribers.subscribing import leave, suppress
 from subscribers.tokens import BadToken, Keys, Purpose, verify
@@ -64,7 +65,7 @@ def _apply(session: Session, receipt: Receipt, return_path: ReturnPath, signing:
     subscriber = session.scalar(select(Subscriber).where(Subscriber.handle == delivery.subscriber_handle))
     if purpose is Purpose.UNSUBSCRIBE:
         receipt.kind = "unsubscribe"
-        receipt.outcome = _unsubscribe(session, delivery, subscriber, now)
+        receipt.outcome = _unsubscribe(session, receipt, delivery, subscriber, now)
     elif receipt.kind in _RETURNED:
         _returned(session, delivery, _RETURNED[receipt.kind])
         receipt.outcome = _judge(session, receipt, delivery, subscriber, report)
@@ -118,7 +119,9 @@ def _named(
     return None
 
 
-def _unsubscribe(session: Session, delivery: Delivery, subscriber: Subscriber | None, now: datetime) -> str:
+def _unsubscribe(
+    session: Session, receipt: Receipt, delivery: Delivery, subscriber: Subscriber | None, now: datetime
+) -> str:
     if subscriber is None:
         return "the person is erased"
     issue = session.get(Issue, delivery.issue_id) if delivery.issue_id else None
@@ -131,7 +134,27 @@ def _unsubscribe(session: Session, delivery: Delivery, subscriber: Subscriber | 
         actor=_ACTOR,
         now=now,
     )
-    return "left" if left else "had left before"
+    if not left:
+        return "had left before"
+    if issue is not None and may_be_answered(receipt.raw, receipt.sender):
+        _say_goodbye(session, delivery, subscriber, issue.handle, now)
+    return "left"
+
+
+def _say_goodbye(
+    session: Session, delivery: Delivery, subscriber: Subscriber, through: int, now: datetime
+) -> None:
+    """To the address on record, never to whoever wrote: she hears of it and can take it back."""
+    session.add(
+        Request(
+            kind=RequestKind.GOODBYE,
+            list_key=delivery.list_key,
+            subscriber_id=subscriber.id,
+            details={"context": through, "lists": delivery.list_key},
+            actor=_ACTOR,
+            created_at=now,
+        )
+    )
 
 
 def _returned(session: Session, delivery: Delivery, returned: Returned) -> None:
