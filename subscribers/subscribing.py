@@ -183,13 +183,15 @@ def confirm(
 def ask_for_welcome(
     session: Session, *, subscriber: Subscriber, lists: Sequence[str], actor: str, now: datetime
 ) -> bool:
-    """Note that she is to be welcomed to these lists; whether it was noted: once a day is enough."""
-    earlier = select(func.count()).where(
+    """Note that she is to be welcomed to these lists, to none twice a day; whether anything was noted."""
+    earlier = select(Request.details).where(
         Request.kind == RequestKind.WELCOME,
         Request.subscriber_id == subscriber.id,
         Request.created_at > now - _ONE_WELCOME,
     )
-    if session.scalar(earlier):
+    welcomed = {key for details in session.scalars(earlier) for key in details["lists"].split(",")}
+    lists = [key for key in lists if key not in welcomed]
+    if not lists:
         return False
     session.add(
         Request(

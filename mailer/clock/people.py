@@ -37,7 +37,13 @@ def ask_holders(house: Installation, *, now: datetime) -> int:
 
 def answer_requests(house: Installation, *, now: datetime) -> int:
     """Write the notices that people's requests call for, and queue them."""
-    desk = Desk(house.letterhead, house.signing, house.suppression_key, house.plan.timezone)
+    desk = Desk(
+        house.letterhead,
+        house.signing,
+        house.suppression_key,
+        house.plan.timezone,
+        house.plan.newsletters,
+    )
     answered = 0
     while True:
         with house.database.write() as session:

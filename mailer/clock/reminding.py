@@ -14,8 +14,8 @@ from mailer.outbox.readers import count_readers
 from subscribers.model import RequestKind
 
 _UNSENT = (IssueState.DRAFT, IssueState.REVIEW, IssueState.APPROVED)
-#: what was sent longer ago is no news
-_NEWS = timedelta(days=2)
+#: what was sent longer ago is no news; shorter ago it is, even if the clock stood still over the holidays
+_NEWS = timedelta(days=14)
 
 
 def remind(house: Installation, *, now: datetime) -> int:

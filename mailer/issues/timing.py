@@ -45,7 +45,8 @@ def postpone(
     if at is None:
         issue.state = next_state(issue.state, Act.CANCEL)
         put_on_record(session, issue, Act.CANCEL, actor=actor, now=now, entries=items)
-        ask_for_mail(session, issue, newsletter, RequestKind.GIVEN_UP, people=0, actor=actor, now=now)
+        if newsletter.notify:
+            ask_for_mail(session, issue, newsletter, RequestKind.GIVEN_UP, people=0, actor=actor, now=now)
         return
     if at != issue.send_at:
         put_on_record(session, issue, "postpone", actor=actor, now=now, entries=items, **_times(issue, at))

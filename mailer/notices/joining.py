@@ -1,6 +1,7 @@
 """The mails of coming and going: asking for confirmation, saying goodbye."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,6 +11,7 @@ from mailer.notices.letter import Desk, Dropped, greeting, letter
 from mailer.notices.model import Notice
 from mailer.render.letterhead import Letterhead
 from mailer.render.wording import consent_wording
+from mailer.schedule import rhythm
 from subscribers.addresses import address_hash
 from subscribers.base import new_handle
 from subscribers.model import (
@@ -74,7 +76,7 @@ def confirmation(session: Session, desk: Desk, request: Request, now: datetime) 
 
 
 def welcome(session: Session, desk: Desk, request: Request, now: datetime) -> Notice:
-    """What follows a confirmed sign-up: what she gets, and how to change or end it."""
+    """What follows a confirmed sign-up: what she gets and how often, and how to change or end it."""
     subscriber = session.get_one(Subscriber, request.subscriber_id)
     if suppressed_for(session, subscriber.address_hash):
         raise Dropped("suppressed")
@@ -94,7 +96,7 @@ def welcome(session: Session, desk: Desk, request: Request, now: datetime) -> No
         now,
         subscriber.language,
         {
-            "titles": [each.title for each in lists],
+            "lists": [_said_of(desk, each) for each in lists],
             "salutation": greeting(subscriber),
             "last_issue": last[0].words.subject if last else "",
             "archive_url": f"{links.base}{last[0].path}" if last else "",
@@ -104,6 +106,23 @@ def welcome(session: Session, desk: Desk, request: Request, now: datetime) -> No
         },
         unsubscribe=True,
     )
+
+
+def _said_of(desk: Desk, mailing_list: MailingList) -> dict[str, Any]:
+    """What comes by a list, as far as the plan knows."""
+    come = (
+        each
+        for each in desk.newsletters.values()
+        if each.list == mailing_list.key or each.key == mailing_list.follows
+    )
+    return {
+        "title": mailing_list.title,
+        "newsletters": [
+            {"title": each.title, "times": often.times, "per": often.per}
+            for each in come
+            if (often := rhythm(each.rule))
+        ],
+    }
 
 
 def _is_on(session: Session, subscriber: Subscriber, list_key: str) -> bool:

@@ -1,5 +1,6 @@
 """A mail to one person: rendered once, kept as it goes out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
@@ -11,6 +12,7 @@ from mailer.render.letterhead import Letterhead
 from mailer.render.message import encode, header_value, text_only
 from mailer.render.parts import body_names, html_part, subject_line, text_part
 from mailer.render.template import environment
+from mailer.schedule import Newsletter
 from subscribers.base import new_handle
 from subscribers.model import Format, MailingList, Request, Subscriber
 from subscribers.salutation import salutation
@@ -19,12 +21,13 @@ from subscribers.tokens import Keys, Purpose, sign
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What writing a notice takes: letterhead, keys, and the zone its dates are shown in."""
+    """What writing a notice takes: letterhead, keys, zone of its dates, newsletters of the plan."""
 
     letterhead: Letterhead
     signing: Keys
     suppression_key: bytes = field(repr=False)
     zone: ZoneInfo
+    newsletters: Mapping[str, Newsletter]
 
 
 class Dropped(Exception):

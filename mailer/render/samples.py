@@ -213,7 +213,16 @@ CONFIRM: Context = ANYBODY | {
 }
 WELCOME: Context = ANYBODY | {
     "list_title": "Infomail des Netzwerks",
-    "titles": ["Infomail des Netzwerks", "Termine des Netzwerks"],
+    "lists": [
+        {
+            "title": "Infomail des Netzwerks",
+            "newsletters": [
+                {"title": "Infomail des Netzwerks", "times": 1, "per": "month"},
+                {"title": "Termine der Woche", "times": 1, "per": "week"},
+            ],
+        },
+        {"title": "Vereinsbrief", "newsletters": []},
+    ],
     "salutation": "Sehr geehrte Frau Dr. Beispiel,",
     "last_issue": "Infomail 3/2024: Landespreis, Netzwerktreffen, Fördermittel",
     "archive_url": "https://infomail.example.org/archiv/infomail/2024-3",
@@ -392,7 +401,9 @@ NOTICES: dict[str, tuple[Context, ...]] = {
     "confirm": (CONFIRM | {"told_by": "Stadt Musterstadt"}, CONFIRM | _BARE),
     "welcome": (
         WELCOME,
-        WELCOME | {"titles": ["Vereinsbrief"], "last_issue": "", "archive_url": "", "reply_to": ""} | _BARE,
+        WELCOME
+        | {"lists": WELCOME["lists"][1:], "last_issue": "", "archive_url": "", "reply_to": ""}
+        | _BARE,
     ),
     "goodbye": (GOODBYE, GOODBYE | {"everything": True} | _BARE),
     "preferences": (PREFERENCES, PREFERENCES | _BARE),

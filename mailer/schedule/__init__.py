@@ -7,6 +7,7 @@
     plan.py        the values: Plan, Newsletter, Section, Feed
     rules.py       "first tue 09:00" and cron lines as wall-clock times
     nosend.py      the days on which nothing is sent
+    rhythm.py      how often a rule comes round, to say it
     slots.py       coming slots, their shifts, and which one is due now
     postponing.py  when an issue with too few items goes out instead
     fields.py      taking values out of tables, and how a problem with one is put
@@ -31,6 +32,7 @@ from mailer.schedule.plan import (
 )
 from mailer.schedule.postponing import postpone
 from mailer.schedule.read import read_plan
+from mailer.schedule.rhythm import Rhythm, rhythm
 from mailer.schedule.rules import Rule
 from mailer.schedule.slots import PlannedSlot, coming, due, slots
 
@@ -46,6 +48,7 @@ __all__ = [
     "PlanProblem",
     "PlanProblems",
     "PlannedSlot",
+    "Rhythm",
     "Rule",
     "Section",
     "TooFew",
@@ -53,5 +56,6 @@ __all__ = [
     "due",
     "postpone",
     "read_plan",
+    "rhythm",
     "slots",
 ]

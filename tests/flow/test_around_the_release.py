@@ -460,6 +460,17 @@ def test_staff_are_told_once_that_an_issue_was_given_up(house: Installation) -> 
     assert "steht der nächsten Ausgabe zur Verfügung" in said
 
 
+def test_where_nobody_is_to_be_notified_no_deputy_hears_that_an_issue_was_given_up(
+    house: Installation,
+) -> None:
+    here = weekly(house, "none", 'draft = "1d"', 'deputies = ["vertretung@example.org"]')
+    bring_items(here, 2)
+    for day in range(7):
+        tick(here, MONDAY + day * DAY)
+    assert of_weekly(here)[0][1] == "cancelled"
+    assert told(here) == []
+
+
 def test_staff_are_told_once_that_a_released_issue_missed_its_time(desk: Installation) -> None:
     tick(desk, DRAFTED)
     release(desk, DRAFTED)
@@ -492,8 +503,9 @@ def test_those_to_notify_hear_once_what_became_of_an_issue(desk: Installation, s
     with time_machine.travel(SLOT, tick=True):
         tick(desk, SLOT)
         asyncio.run(daemon.drain(desk))
+    # the clock stood still over the holidays: ten days are not too long
     for _ in range(2):
-        tick(desk, SLOT + HOUR)
+        tick(desk, SLOT + 10 * DAY)
     assert [to for kind, to in told(desk) if kind == "issue-sent"] == NOTIFY
     said = letter_to(desk, "issue-sent")
     for words in (

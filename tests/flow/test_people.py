@@ -106,6 +106,9 @@ def test_from_the_form_to_the_issue_and_out_and_back_again(
     assert b"List-Unsubscribe-Post: List-Unsubscribe=One-Click" in raw
     welcome = text_of(raw)
     assert "Willkommen" in welcome
+    # what the plan sends to the list, with how often it says so itself
+    comes = " ".join(welcome.split())
+    assert "Infomail, in der Regel einmal im Monat - Termine, in der Regel einmal in der Woche" in comes
     assert pages.get(path_in(welcome, "abmelden")).status_code == 200
     assert pages.get("/einstellungen").status_code == 200
     assert "https://infomail.example.org/einstellungen" in welcome.split()
@@ -146,6 +149,14 @@ def test_whoever_leaves_by_the_welcome_mail_is_off_and_nobody_is_welcomed_twice_
         # as if she had left before the mail was written
         later = datetime.now(UTC) + timedelta(days=2)
         assert ask_for_welcome(session, subscriber=person, lists=["netzwerk"], actor="t", now=later)
+        # another list on the same day is another matter
+        session.add(MailingList(key="vereine", title="Vereinsbrief", created_at=later))
+        session.flush()
+        assert ask_for_welcome(
+            session, subscriber=person, lists=["netzwerk", "vereine"], actor="t", now=later
+        )
+        noted = session.scalars(select(Request.details).order_by(Request.id.desc()).limit(2))
+        assert [details["lists"] for details in noted] == ["vereine", "netzwerk"]
     work()
     with house.database.read() as session:
         last = session.scalars(select(Request).order_by(Request.id.desc())).first()
