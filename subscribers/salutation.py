@@ -3,7 +3,8 @@
 DIN 5008 and the usage of German authorities: "Sehr geehrte Frau Dr. Meyer," names only the
 highest degree (Prof. before Dr.) and never an engineer's or master's; whoever did not say
 Frau or Herr is greeted by the whole name, and a mailbox without a name by "Guten Tag,".
-In English a degree stands in place of Ms or Mr: "Dear Dr Meyer,".
+In English a degree stands in place of Ms or Mr: "Dear Dr Meyer,". No line breaks between
+degree and name.
 """
 
 import re
@@ -17,6 +18,7 @@ _OPENINGS = {
 }
 _NEUTRAL = {"de": "Guten Tag", "en": "Hello"}
 
+_NBSP = "\N{NO-BREAK SPACE}"
 #: degrees that are spoken, the highest first
 _SPOKEN = (
     ({"de": "Prof.", "en": "Professor"}, re.compile(r"\bprof(essor(in)?)?\b", re.I)),
@@ -32,7 +34,7 @@ def salutation(language: str, form: FormOfAddress, title: str, given: str, famil
         degree = _spoken(language, title)
         if degree and language == "en":
             opening = "Dear"
-        return " ".join(part for part in (opening, degree, family) if part) + ","
+        return f"{opening} {degree}{_NBSP if degree else ''}{family},"
     name = " ".join(part for part in (given, family) if part)
     return f"{_NEUTRAL[language]} {name},".replace(" ,", ",")
 

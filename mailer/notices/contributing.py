@@ -12,6 +12,7 @@ from mailer.issues.model import Issue
 from mailer.notices.letter import Desk, Dropped, letter
 from mailer.notices.model import Notice
 from mailer.render.model import Edition
+from mailer.render.typography import typeset
 from subscribers.addresses import address_hash
 from subscribers.base import new_handle
 from subscribers.model import FormOfAddress, MailingList, Municipality, Request, SuppressionReason
@@ -58,7 +59,9 @@ def used(session: Session, desk: Desk, request: Request, now: datetime) -> Notic
 def refused(session: Session, desk: Desk, request: Request, now: datetime) -> Notice:
     """Tells the sender why her contribution will not be used."""
     contribution = _contribution(session, request)
-    return _letter(session, desk, request, contribution, new_handle(), now, {"word": contribution.word})
+    return _letter(
+        session, desk, request, contribution, new_handle(), now, {"word": typeset(contribution.word)}
+    )
 
 
 def _contribution(session: Session, request: Request) -> Contribution:
@@ -89,7 +92,7 @@ def _letter(
     municipality = session.get_one(Municipality, contribution.municipality)
     shown = {
         "kind": contribution.kind.value,
-        "title": contribution.title,
+        "title": typeset(contribution.title),
         "municipality": municipality.name,
         "sent_at": contribution.created_at,
     }

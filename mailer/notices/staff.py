@@ -19,6 +19,7 @@ from mailer.outbox import figures
 from mailer.outbox.model import DeliveryState, Figure
 from mailer.render.model import Edition
 from mailer.render.sanitize import excerpt, plain_text
+from mailer.render.typography import typeset, typeset_html
 from subscribers.addresses import address_hash
 from subscribers.base import new_handle
 from subscribers.model import MailingList, Request, RequestKind, WithoutForeword
@@ -56,7 +57,7 @@ def about_issue(session: Session, desk: Desk, request: Request, now: datetime) -
                 "subject": issue.subject,
                 "send_at": issue.send_at if issue.has_time else None,
                 "created_at": issue.created_at,
-                "editorial": plain_text(issue.editorial),
+                "editorial": plain_text(typeset_html(issue.editorial)),
             },
             "stands": stands,
             "until": until or None,
@@ -65,7 +66,7 @@ def about_issue(session: Session, desk: Desk, request: Request, now: datetime) -
             "reason": issue.emergency,
             "people": request.details["people"],
             "suggestions": _suggestions(session, issue),
-            "changed": [entry.title for entry in changed_entries(session, issue)],
+            "changed": [typeset(entry.title) for entry in changed_entries(session, issue)],
             "feeds": [asdict(source) for source in silent_sources(session, request.details["feeds"], issue)],
             "sections": _sections(entries),
             **(_stopped(issue, request) if request.kind is RequestKind.HALTED else {}),
@@ -164,14 +165,14 @@ def _suggestions(session: Session, issue: Issue) -> int:
 def _sections(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     return [
         {
-            "title": title,
+            "title": typeset(title),
             "entries": [
                 {
-                    "title": entry.title,
+                    "title": typeset(entry.title),
                     "starts": entry.starts,
                     "ends": entry.ends,
                     "all_day": entry.all_day,
-                    "text": plain_text(excerpt(entry.summary)),
+                    "text": plain_text(typeset_html(excerpt(entry.summary))),
                     "source": entry.source,
                 }
                 for entry in group
@@ -203,7 +204,7 @@ def foreword(session: Session, desk: Desk, request: Request, now: datetime) -> N
                 "number": issue.number,
                 "year": issue.year,
                 "subject": issue.subject,
-                "editorial": plain_text(issue.editorial),
+                "editorial": plain_text(typeset_html(issue.editorial)),
                 "until": issue.send_at,
             },
             "again": request.details["again"],

@@ -36,8 +36,8 @@ def issue_context(
             "title": issue.title,
             "number": issue.number,
             "year": issue.year,
-            "subject": issue.subject,
-            "preheader": setting["preheader"],
+            "subject": typeset(issue.subject),
+            "preheader": typeset(setting["preheader"]),
             "date": date.fromisoformat(setting["date"]),
             "editorial": [Markup(typeset_html(issue.editorial))] if issue.editorial else [],  # noqa: S704  clean HTML
             "easy_language": Markup(typeset_html(issue.easy_language)),  # noqa: S704  clean HTML
@@ -75,7 +75,7 @@ def sections_of(
         passed_on = passed_on or begins
         sections.append(
             {
-                "title": of_section[0][1].section,
+                "title": typeset(of_section[0][1].section),
                 "anchor": f"s{len(sections)}",
                 "passed_on": begins,
                 "entries": [contexts[number] for number, _ in of_section],
@@ -103,8 +103,8 @@ def entry_context(
         "title": typeset(entry.title),
         "url": entry.url,
         "short_url": short_url if has_long_url else entry.url,
-        "source": entry.source,
-        "also": ", ".join(entry.also),
+        "source": typeset(entry.source),
+        "also": typeset(", ".join(entry.also)),
         "municipality": municipality,
         "summary": Markup(typeset_html(excerpt(entry.summary))),  # noqa: S704  clean HTML, cut clean
         "text": plain_text(typeset_html(excerpt(entry.summary))),

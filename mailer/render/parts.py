@@ -30,9 +30,14 @@ def entry_names(folder: str) -> tuple[str, ...]:
 def subject_line(env: Environment, folder: str, context: Mapping[str, Any]) -> str:
     """subject.txt, filled, as a header can hold it. Raises jinja2.exceptions.TemplateError.
 
-    A list of mails breaks no lines, and a no-break space would have to be encoded there.
+    A list of mails breaks no lines: a no-break space would only have to be encoded there, and a soft
+    hyphen might be seen.
     """
-    return one_line(env.get_template(f"{folder}/subject.txt").render(context).replace("\xa0", " "))
+    return one_line(env.get_template(f"{folder}/subject.txt").render(context).translate(_IN_A_LIST))
+
+
+#: no-break spaces, wide and narrow, and the soft hyphen
+_IN_A_LIST = {0xA0: " ", 0x202F: " ", 0xAD: None}
 
 
 def text_part(env: Environment, folder: str, context: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ import re
 
 _NBSP = "\N{NO-BREAK SPACE}"
 _MONTHS = "Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember"
+_SHORT_MONTHS = r"Jan\.|Feb\.|Mrz\.|Apr\.|Jun\.|Jul\.|Aug\.|Sept?\.|Okt\.|Nov\.|Dez\."
 _UNITS = r"Uhr|Euro|EUR|€|Cent|Prozent|%|°C|km|kg|qm|m²|Mio\.|Mrd\.|Millionen|Milliarden|Tsd\."
 #: a space between what stands before and behind it
 _HERE = "|".join(
@@ -21,13 +22,15 @@ _HERE = "|".join(
         r"(?<=\b(?:Art|Abs|Kap|Nrn|Anl|Tel)\.) (?=\d)",
         r"(?<=\bZiff\.) (?=\d)",
         r"(?<=\bBuchst\.) (?=[a-z]\b)",
+        r"(?<=\blit\.) (?=[a-z]\b)",
         # 10 Uhr, 1.000 Euro, 5 %
         rf"(?<=\d) (?=(?:{_UNITS})(?!\w))",
         r"(?<=\b(?:Mio|Mrd|Tsd)\.) (?=Euro\b|EUR\b|€)",
         # 5. März
-        rf"(?<=\d\.) (?=(?:{_MONTHS})\b)",
-        # Dr. Meyer, Prof. Dr. Meyer, St. Augustin
-        r"(?<=\b(?:Dr|St)\.) (?=[A-ZÄÖÜ])",
+        rf"(?<=\d\.) (?=(?:{_MONTHS})\b|{_SHORT_MONTHS})",
+        # Dr. Meyer, Prof. Dr. Meyer, Dr. med. Meyer, St. Augustin
+        r"(?<=\b(?:Dr|St)\.) (?=[A-ZÄÖÜ]|(?:med|jur|phil|rer)\.)",
+        r"(?<=\bDr\.[ \xa0](?:med|jur)\.) (?=[A-ZÄÖÜ])",
         r"(?<=\bProf\.) (?=[A-ZÄÖÜ])",
         # no line begins with a dash
         r"(?<=\S) (?=– )",

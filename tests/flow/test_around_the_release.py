@@ -222,7 +222,7 @@ def test_after_a_downtime_only_the_gravest_mail_is_sent(desk: Installation) -> N
     tick(desk, SLOT + 8 * HOUR)
     assert [kind for kind, _ in told(desk)] == ["draft-ready"] * 2 + ["overdue"] * 3
     late = letter_to(desk, "overdue")
-    assert "Eine Freigabe allein versendet sie nicht mehr" in late
+    assert "Die Freigabe allein genügt nicht mehr" in late
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_a_release_within_the_late_window_sends_at_once_and_after_it_the_clock_n
 ) -> None:
     for now in (DRAFTED, SLOT - DAY, SLOT):
         tick(desk, now)
-    assert "Eine Freigabe versendet sie noch sofort bis: Dienstag, 1. Dezember 2026, 15:00 Uhr." in letter_to(
+    assert "bis zu diesem Zeitpunkt freigeben: Dienstag, 1. Dezember 2026, 15:00 Uhr." in letter_to(
         desk, "overdue"
     )
     release(desk, SLOT + late)
@@ -364,7 +364,7 @@ def test_in_an_emergency_one_person_releases_and_everybody_is_told(desk: Install
     mail = letter_to(allowed, "emergency")
     for said in (
         "Von einer Person allein freigegeben: Infomail",
-        "berta hat diese Ausgabe allein freigegeben",
+        "berta hat diese Ausgabe als Notfall allein freigegeben",
         "> Frist heute",
         "Dienstag, 1. Dezember 2026, 09:00 Uhr",
         f"infomail issues cancel {monthly(allowed).id}",
@@ -457,7 +457,7 @@ def test_staff_are_told_once_that_an_issue_was_given_up(house: Installation) -> 
     assert told(here) == [("given-up", "redaktion")]
     said = letter_to(here, "given-up")
     assert "Zu wenige Meldungen, entfällt: Termine Nr. 1/2026" in said
-    assert "steht der nächsten Ausgabe zur Verfügung" in said
+    assert "stehen der nächsten Ausgabe zur Verfügung" in said
 
 
 def test_where_nobody_is_to_be_notified_no_deputy_hears_that_an_issue_was_given_up(
@@ -483,7 +483,7 @@ def test_staff_are_told_once_that_a_released_issue_missed_its_time(desk: Install
     for words in (
         "Freigegeben, aber nicht versandt: Infomail Nr. 1/2026",
         "Ihr Termin war: Dienstag, 1. Dezember 2026, 09:00 Uhr.",
-        "noch bis Dienstag, 1. Dezember 2026, 15:00 Uhr hinausgegangen",
+        "Bis Dienstag, 1. Dezember 2026, 15:00 Uhr wäre sie noch von selbst versandt worden",
         f"infomail issues reschedule {monthly(desk).id} --at JJJJ-MM-TTThh:mm",
         "Die Ausgabe ist freigegeben.",
     ):
@@ -513,7 +513,7 @@ def test_those_to_notify_hear_once_what_became_of_an_issue(desk: Installation, s
         "1 E-Mail hat der nächste Server angenommen.",
         "Nicht zustellbar",
         "- 1: Die Adresse gibt es nicht, oder sie nimmt nichts an",
-        "1 Fassung",
+        "1 Regionalausgabe",
         "Beginn: Dienstag, 1. Dezember 2026, 09:00 Uhr",
         f"infomail deliveries {monthly(desk).id}",
     ):

@@ -147,10 +147,10 @@ def test_each_state_of_an_issue_has_its_words(stands: str) -> None:
 
 def test_a_missed_time_says_until_when_a_release_still_sends() -> None:
     text = " ".join(rendered("overdue", STAFF)[2].split())
-    assert "Eine Freigabe versendet sie noch sofort bis: Dienstag, 5. März 2024, 15:00 Uhr." in text
+    assert "bis zu diesem Zeitpunkt freigeben: Dienstag, 5. März 2024, 15:00 Uhr." in text
     assert "infomail issues reschedule 12 --at JJJJ-MM-TTThh:mm" in text
     late = " ".join(rendered("overdue", STAFF | {"in_time": False})[2].split())
-    assert "Eine Freigabe allein versendet sie nicht mehr" in late
+    assert "Die Freigabe allein genügt nicht mehr" in late
 
 
 def test_a_release_by_one_person_names_her_and_her_reason_and_how_to_stop_it() -> None:
@@ -159,7 +159,7 @@ def test_a_release_by_one_person_names_her_and_her_reason_and_how_to_stop_it() -
         for said in ("berta hat", STAFF["reason"], "issues cancel 12", "issues pause 12"):
             assert said in part
     special = STAFF | {"issue": STAFF["issue"] | {"send_at": None}}
-    assert "sobald jemand sie versendet" in rendered("emergency", special)[2]
+    assert "sobald jemand den Versand auslöst" in rendered("emergency", special)[2]
 
 
 @pytest.mark.parametrize("role", Role)

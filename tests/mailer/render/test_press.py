@@ -372,5 +372,5 @@ def test_an_invitation_is_about_its_first_event() -> None:
 def test_an_invitation_without_an_event_is_about_its_subject() -> None:
     issue = an_issue(template="event")
     edition = pressed(issue, a_chooser(issue, [an_entry(1)]), a_key())
-    assert re.findall(r"<h1[^>]*>([^<]+)</h1>", edition.html) == [issue.subject]
+    assert re.findall(r"<h1[^>]*>([^<]+)</h1>", edition.html) == [issue.subject.replace(" –", "\xa0–")]
     assert re.findall(r"<h3[^>]*>([^<]+)</h3>", edition.html) == ["Meldung 1"]
