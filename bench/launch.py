@@ -26,8 +26,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mailer import clock, daemon
+from mailer import clock
 from mailer.clock import starting
+from mailer.daemon import worker
 from mailer.outbox import deliver, hand
 from mailer.outbox.journal import Journal
 from mailer.smtp import connection
@@ -159,7 +160,7 @@ def main() -> None:
         )  # fmt: skip
     if arguments.clock != 1:
         began = time.time()
-        daemon._now = lambda: datetime.fromtimestamp(began + (time.time() - began) * arguments.clock, UTC)
+        worker._now = lambda: datetime.fromtimestamp(began + (time.time() - began) * arguments.clock, UTC)
     sys.argv = ["infomail", *command.split()]
     from mailer.cli import main as infomail
 

@@ -22,7 +22,7 @@ _COMMANDS = {
     "db": ("folder", "db"),
     "serve": ("roles", "serve"),
     "web": ("roles", "web"),
-    "worker": ("roles", "worker"),
+    "worker": ("worker", "worker"),
     "clock": ("roles", "clock"),
     "intake": ("roles", "intake"),
     "feeds": ("feeds", "app"),

@@ -16,7 +16,8 @@ from pathlib import Path
 import uvicorn
 from sqlalchemy import func, select
 
-from mailer import clock, daemon, schedule
+from mailer import clock, schedule
+from mailer.daemon.worker import drain
 from mailer.demo import returns
 from mailer.demo.feeds import serve_feeds
 from mailer.demo.people import write_people
@@ -173,7 +174,7 @@ class _Demo:
             raise NotConfigured(f"schedule.toml: no section of {self.by_hand.key} takes any item of the demo")
         if issue.state is IssueState.APPROVED:
             self.tell(f"frozen: {clock.start(self.house, issue_id, actor=_ACTOR, now=_now())} deliveries")
-        await daemon.drain(self.house)
+        await drain(self.house)
         self.tell("delivered")
 
     async def _hear_back(self, issue_id: int) -> None:
@@ -226,7 +227,7 @@ class _Demo:
             planned = self._next_slot(newsletter)
             clock.compose_due(self.house, now=planned, newsletters=[newsletter])
             started = clock.start_due(self.house, now=planned)
-            await daemon.drain(self.house)
+            await drain(self.house)
             self.tell(f"{newsletter.title}: {len(started)} issue sent by the clock")
 
     def _next_slot(self, newsletter: schedule.Newsletter) -> datetime:

@@ -9,7 +9,6 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-import psycopg
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -42,9 +41,10 @@ async def heard(database: Database, news: asyncio.Event) -> AsyncIterator[None]:
 
 
 async def _listen(database: Database, news: asyncio.Event) -> None:
+    # the driver's own error, where the connection ends while it is listened to
+    lost = DBAPIError, database.engine.dialect.loaded_dbapi.Error
     while True:
-        # the driver's own error, where the connection ends while it is listened to
-        with contextlib.suppress(DBAPIError, psycopg.Error):
+        with contextlib.suppress(*lost):
             connection = await asyncio.to_thread(_ask, database)
             try:
                 await _hear(connection.connection.dbapi_connection, news)

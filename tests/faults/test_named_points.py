@@ -10,7 +10,7 @@ from bench.judge import Judge, judging
 from bench.launch import POINTS
 from bench.rows import CONNECTIONS, WINDOW
 from bench.stage import Stage, opened, set_up, verdict
-from mailer import daemon
+from mailer.daemon.worker import drain
 from mailer.issues.model import Issue
 
 PEOPLE = 120
@@ -40,10 +40,10 @@ SENDING = [(point, "bdat") for point in POINTS if "freeze" not in point] + [
 ]
 
 
-def drain(stage: Stage) -> None:
+def recover(stage: Stage) -> None:
     """What a worker does that starts after the other's death."""
     with opened(stage) as house:
-        asyncio.run(daemon.drain(house))
+        asyncio.run(drain(house))
 
 
 @pytest.mark.parametrize(("point", "gear"), SENDING)
@@ -56,7 +56,7 @@ def test_a_death_at_a_point_of_the_send(tmp_path: Path, frozen: Stage, point: st
         assert code == -signal.SIGKILL
         midway = verdict(stage, judge.account)
         assert midway.problems(most_duplicates=0) == []
-        drain(stage)
+        recover(stage)
     found = verdict(stage, judge.account)
     assert found.problems(most_duplicates=CONNECTIONS * WINDOW) == []
     assert found.states == {"sent": PEOPLE}
@@ -78,7 +78,7 @@ def test_a_death_at_the_freeze_makes_all_deliveries_or_none(
         assert midway.frozen == (PEOPLE if point == "after-freeze" else 0)
         if not midway.frozen:
             assert stage.command(*send).wait() == 0
-        drain(stage)
+        recover(stage)
     found = verdict(stage, judge.account)
     assert found.problems(most_duplicates=0) == []
     assert found.states == {"sent": PEOPLE}

@@ -21,7 +21,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from mailer import clock, daemon
+from mailer import clock
+from mailer.daemon.worker import drain
 from mailer.database import Database
 from mailer.installation import Installation, open_arrivals, open_installation
 from mailer.outbox.model import Delivery, DeliveryState, Returned
@@ -222,7 +223,7 @@ async def _until_all_is_back(
     async with serve_intake(
         house.database, arrivals, house.letterhead.return_path, [(door, Speaks.LMTP)], now=_now
     ):
-        await daemon.drain(house)
+        await drain(house)
         await asyncio.to_thread(_ask_for_success, relay, mailboxes)
         end = time.monotonic() + 45
         while time.monotonic() < end:

@@ -12,10 +12,11 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import func, select, update
 
-from mailer import clock, daemon
+from mailer import clock
 from mailer.cli import Refused
 from mailer.cli.held import accept_, list_, resend_
 from mailer.cli.relays import rate_
+from mailer.daemon.worker import drain, make_worker
 from mailer.database import Database
 from mailer.installation import Installation
 from mailer.issues.model import Issue, IssueState
@@ -42,7 +43,7 @@ def working(house: Installation) -> Iterator[None]:
     failures: list[BaseException] = []
 
     async def work() -> None:
-        worker = daemon.make_worker(house)
+        worker = make_worker(house)
         try:
             await worker.run(stop)
         finally:
@@ -193,7 +194,7 @@ def test_an_issue_that_fails_too_often_pauses_and_staff_are_told_once(
     sink.refuse = dict.fromkeys(people[:15], "550 5.1.1 no such mailbox")
     issue = started(house)
     with_staff = with_notify(house)
-    asyncio.run(daemon.drain(with_staff))
+    asyncio.run(drain(with_staff))
     with house.database.read() as session:
         halted = session.get_one(Issue, issue)
         assert halted.state is IssueState.PAUSED
@@ -207,7 +208,7 @@ def test_an_issue_that_fails_too_often_pauses_and_staff_are_told_once(
         notice = session.scalars(select(Notice).where(Notice.kind == RequestKind.HALTED)).one()
         assert f"{failed} von {of}".encode() in notice.message.replace(b"=\r\n", b"")
     act(with_staff, issue, Act.RESUME)
-    asyncio.run(daemon.drain(with_staff))
+    asyncio.run(drain(with_staff))
     assert {recipient for recipient in sink.accepted() if recipient in people} == set(people[15:])
 
 
@@ -240,7 +241,7 @@ def test_a_mail_that_cannot_be_made_three_times_is_held_alone(house: Installatio
         session.execute(update(Delivery).where(Delivery.address == people[1]).values(edition_id=2))
     for tries in (1, 2, 3):
         assert states(house).get("held", 0) == 0
-        asyncio.run(daemon.drain(house))
+        asyncio.run(drain(house))
         later(house.database)
         with house.database.read() as session:
             assert session.scalar(select(func.count()).where(Attempt.outcome == "unmade")) == tries
@@ -249,7 +250,7 @@ def test_a_mail_that_cannot_be_made_three_times_is_held_alone(house: Installatio
     assert clock.alarm(with_notify(house), now=NOW) == 1
     accept_(1, None, "carla")
     assert states(house) == {"sent": 2, "failed": 1}
-    asyncio.run(daemon.drain(house))
+    asyncio.run(drain(house))
     with house.database.read() as session:
         assert session.get_one(Issue, 1).state is IssueState.SENT
 
@@ -274,7 +275,7 @@ def in_doubt(house: Installation) -> list[str]:
 def test_what_a_lost_host_had_under_way_waits_for_staff_where_the_list_says_so(
     house: Installation, sink: Sink, in_doubt: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asyncio.run(daemon.drain(house))
+    asyncio.run(drain(house))
     assert states(house) == {"sent": 1, "held": 3}
     assert clock.alarm(with_notify(house), now=NOW) == 1
     list_(1, False)
@@ -286,7 +287,7 @@ def test_what_a_lost_host_had_under_way_waits_for_staff_where_the_list_says_so(
     assert states(house) == {"sent": 3, "pending": 1}
     with pytest.raises(Refused, match="none of these"):
         resend_(1, None, "carla")
-    asyncio.run(daemon.drain(house))
+    asyncio.run(drain(house))
     assert sink.accepted() == {in_doubt[0]: 1, in_doubt[3]: 1}
     with house.database.read() as session:
         assert session.get_one(Issue, 1).state is IssueState.SENT
@@ -299,7 +300,7 @@ def test_what_a_lost_host_had_under_way_goes_once_more_where_the_list_does_not_m
 ) -> None:
     with house.database.write() as session:
         session.get_one(MailingList, "netzwerk").in_doubt = InDoubt.RESEND
-    asyncio.run(daemon.drain(house))
+    asyncio.run(drain(house))
     assert sink.accepted() == dict.fromkeys(in_doubt, 1)
 
 
@@ -313,7 +314,7 @@ def test_a_domain_that_defers_everybody_rests_and_the_others_get_theirs(
             person.domain = "slow.example"
     sink.refuse = dict.fromkeys(people[:40], "450 4.1.0 later")
     started(house)
-    asyncio.run(daemon.drain(house))
+    asyncio.run(drain(house))
     assert states(house) == {"sent": 20, "deferred": 40}
     with house.database.read() as session:
         resting = session.get_one(DomainTrouble, "slow.example")
@@ -323,7 +324,7 @@ def test_a_domain_that_defers_everybody_rests_and_the_others_get_theirs(
     with house.database.write() as session:
         session.get_one(DomainTrouble, "slow.example").rest_until = NOW
     later(house.database)
-    asyncio.run(daemon.drain(house))
+    asyncio.run(drain(house))
     with house.database.read() as session:
         again = session.scalar(select(func.count()).select_from(Attempt).where(Attempt.outcome == "deferred"))
         assert session.get_one(DomainTrouble, "slow.example").rests == 2
@@ -336,7 +337,7 @@ def test_a_domain_that_defers_everybody_rests_and_the_others_get_theirs(
         session.get_one(DomainTrouble, "slow.example").rest_until = NOW
     for _ in range(2):
         later(house.database)
-        asyncio.run(daemon.drain(house))
+        asyncio.run(drain(house))
     assert states(house) == {"sent": 60}
     with house.database.read() as session:
         assert session.get(DomainTrouble, "slow.example") is None

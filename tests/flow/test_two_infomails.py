@@ -13,7 +13,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select, update
 
-from mailer import clock, daemon
+from mailer import clock
+from mailer.daemon.worker import drain
 from mailer.installation import Installation, open_arrivals, open_installation
 from mailer.issues.model import Issue
 from mailer.outbox.model import Delivery
@@ -87,7 +88,7 @@ async def _run(houses: tuple[Installation, Installation], mail: bytes, recipient
         await asyncio.to_thread(hand_over)
         for _ in range(4):
             for house in (first, second):
-                await daemon.drain(house)
+                await drain(house)
                 await asyncio.sleep(0.3)  # what was taken is in the database within this time
                 await asyncio.to_thread(clock.read_receipts, house, now=_now())
                 await asyncio.to_thread(clock.answer_requests, house, now=_now())
@@ -112,7 +113,7 @@ def entangled(
     for each in (house, other_house):
         enrol(each, 1)
         started(each)
-    asyncio.run(daemon.drain(_relaying_to(other_house, sink.port)))
+    asyncio.run(drain(_relaying_to(other_house, sink.port)))
     leaving, other_leaving = _leaving(house), _leaving(other_house)
     _readdress(house, other_leaving)
     _readdress(other_house, leaving)
