@@ -15,7 +15,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session
@@ -54,9 +54,15 @@ class Database:
     """
 
     def __init__(self, url: str, *, ca_bundle: str = "") -> None:
-        self.engine = _engine(url, ca_bundle)
-        self._reading = self.engine.execution_options(infomail_writes=False)
-        self._writing = self.engine.execution_options(infomail_writes=True)
+        parsed = make_url(url)
+        if parsed.drivername == "sqlite":
+            # on connections of their own: to be told so makes SQLite prepare all its statements anew
+            self.engine, self._reading = _sqlite(parsed, writes=True), _sqlite(parsed, writes=False)
+        elif parsed.drivername == "postgresql+psycopg":
+            self.engine = _postgresql(parsed, ca_bundle)
+            self._reading = self.engine.execution_options(infomail_writes=False)
+        else:
+            raise ArgumentError(f"no such engine here: {parsed.drivername}")
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -67,7 +73,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session that commits when its block ends and rolls back when it raises."""
-        with Session(self._writing, expire_on_commit=False) as session, session.begin():
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
             # take the lock now: what the block reads must still hold when it writes
             session.connection()
             yield session
@@ -91,6 +97,7 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+        self._reading.dispose()
 
 
 def is_passing(error: DBAPIError) -> bool:
@@ -109,38 +116,41 @@ def is_passing(error: DBAPIError) -> bool:
     return isinstance(error, OperationalError) if state is None else state.startswith(_PASSING_POSTGRESQL)
 
 
-def _engine(url: str, ca_bundle: str) -> Engine:
-    # parameters are hidden, since errors are logged and parameters are addresses
-    parsed = make_url(url)
-    if parsed.drivername not in ("sqlite", "postgresql+psycopg"):
-        raise ArgumentError(f"no such engine here: {parsed.drivername}")
-    if parsed.drivername == "sqlite":
-        engine = create_engine(parsed, connect_args={"timeout": _BUSY_TIMEOUT}, hide_parameters=True)
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-        return engine
-    connect_args = _VANISHED | {"options": _STOPPED} | ({"sslrootcert": ca_bundle} if ca_bundle else {})
-    # what the URL says comes first
-    connect_args = {name: value for name, value in connect_args.items() if name not in parsed.query}
-    engine = create_engine(parsed, pool_pre_ping=True, connect_args=connect_args, hide_parameters=True)
-    event.listen(engine, "begin", _begin_postgresql)
+# parameters are hidden in errors, since those are logged and parameters are addresses
+
+
+def _sqlite(url: URL, *, writes: bool) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT}, hide_parameters=True)
+
+    def prepare(connection: Any, _record: Any) -> None:
+        # BEGIN is ours to say; sqlite3 would say it late and never IMMEDIATE
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")
+        connection.execute("PRAGMA cache_size=-16384")
+        # pages that a send writes again and again are moved into the file less often
+        connection.execute("PRAGMA wal_autocheckpoint=4096")
+        if not writes:
+            connection.execute("PRAGMA query_only=ON")
+
+    event.listen(engine, "connect", prepare)
+    event.listen(
+        engine,
+        "begin",
+        lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN"),
+    )
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # BEGIN is ours to say (_begin_sqlite); sqlite3 would say it late and never IMMEDIATE
-    connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute("PRAGMA secure_delete=ON")
-    connection.execute("PRAGMA cache_size=-65536")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("infomail_writes", True)
-    connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def _postgresql(url: URL, ca_bundle: str) -> Engine:
+    connect_args = _VANISHED | {"options": _STOPPED} | ({"sslrootcert": ca_bundle} if ca_bundle else {})
+    # what the URL says comes first
+    connect_args = {name: value for name, value in connect_args.items() if name not in url.query}
+    engine = create_engine(url, pool_pre_ping=True, connect_args=connect_args, hide_parameters=True)
+    event.listen(engine, "begin", _begin_postgresql)
+    return engine
 
 
 def _begin_postgresql(connection: Connection) -> None:

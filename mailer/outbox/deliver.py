@@ -404,11 +404,11 @@ def _tried(result: Result, now: datetime) -> Tried:
         delivery=delivery.id,
         attempt=delivery.attempt,
         at=now,
-        outcome=result.outcome.value,
+        outcome=result.outcome,
         relay=result.relay,
         code=reply.code if reply else 0,
         reply=result.problem or str(reply),
-        about=result.about.value if result.about else "",
+        about=result.about or "",
         enhanced=(reply.enhanced if reply else None) or "",
     )
 

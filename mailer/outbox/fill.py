@@ -16,9 +16,12 @@ from mailer.render.message import Prepared, Slot, header_value, salutation, text
 from mailer.render.model import Edition
 from mailer.smtp import Envelope
 from subscribers.salutation import salutation as salutation_of
-from subscribers.tokens import Keys, Purpose, sign
+from subscribers.tokens import Keys, Purpose, sign_each
 
 log = structlog.get_logger()
+
+#: the tokens that a mail has
+_PURPOSES = (Purpose.BOUNCE, Purpose.MESSAGE_ID, Purpose.UNSUBSCRIBE)
 
 
 class Filler:
@@ -59,18 +62,20 @@ class Filler:
         if delivery.key_id not in self._keys.by_id:
             self._unsignable(delivery)
             return None
-        bounce = self._sign(Purpose.BOUNCE, delivery)
+        bounce, message_id, unsubscribe = sign_each(
+            self._keys, _PURPOSES, delivery.context, delivery.subscriber, key_id=delivery.key_id
+        )
         return Envelope(
             key=delivery,
             sender=self._letterhead.return_path.address(bounce),
             recipient=delivery.address,
-            message=partial(self._fill, delivery, stamp),
+            message=partial(self._fill, delivery, stamp, message_id, unsubscribe),
             envelope_id=bounce,
             # bulk is made of prepared parts
             canonical=delivery.message is None and delivery.address.isascii(),
         )
 
-    def _fill(self, delivery: Claimed, stamp: Stamp) -> bytes:
+    def _fill(self, delivery: Claimed, stamp: Stamp, message_id: str, unsubscribe: str) -> bytes:
         if (notice := delivery.message) is not None:
             return self._signer.sign(notice, at=stamp.seconds) if self._signer else notice
         assert delivery.edition_id is not None
@@ -80,8 +85,8 @@ class Filler:
         values = {
             Slot.TO: header_value(delivery.address),
             Slot.DATE: stamp.date,
-            Slot.MESSAGE_ID: self._sign(Purpose.MESSAGE_ID, delivery).encode(),
-            Slot.UNSUBSCRIBE: self._sign(Purpose.UNSUBSCRIBE, delivery).encode(),
+            Slot.MESSAGE_ID: message_id.encode(),
+            Slot.UNSUBSCRIBE: unsubscribe.encode(),
             Slot.SALUTATION_TEXT: as_text,
             Slot.SALUTATION_HTML: as_html,
         }
@@ -90,9 +95,6 @@ class Filler:
         if self._signer is None:
             return message
         return self._signer.sign(message, at=stamp.seconds, relaxed=prepared.relaxed(values))
-
-    def _sign(self, purpose: Purpose, delivery: Claimed) -> str:
-        return sign(self._keys, purpose, delivery.context, delivery.subscriber, key_id=delivery.key_id)
 
     def _load_edition(self, edition: int, as_text_only: bool) -> Prepared:
         with self._database.read() as session:

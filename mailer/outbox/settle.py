@@ -168,12 +168,10 @@ _Pairs = Sequence[tuple[_Counted, Tried, _End]]
 
 
 def _ended(pairs: _Pairs) -> Iterable[tuple[figures.Count, int]]:
-    sums = Counter(
-        (*row[2:6], end.relay, end.state.value, end.reason)
-        for row, _, end in pairs
-        if end.settled_at is not None and row.issue_id is not None
-    )
-    return ((figures.Count(*what), n) for what, n in sums.items())  # type: ignore[arg-type]  # as built above
+    for row, _, end in pairs:
+        if end.settled_at is not None and (issue := row.issue_id) is not None:
+            where = (issue, row.list_key, row.municipality, row.domain)
+            yield figures.Count(*where, end.relay, end.state, end.reason), 1
 
 
 def _verdicts(pairs: _Pairs) -> dict[int, tuple[int, int]]:
@@ -214,7 +212,7 @@ class _Spelling:
     def end(self, end: _End) -> tuple[object, ...]:
         due_at = end.due_at and self.time(end.due_at)
         settled_at = end.settled_at and self.time(end.settled_at)
-        return end.state.value, end.reason, due_at, end.relay, end.reply, settled_at
+        return end.state, end.reason, due_at, end.relay, end.reply, settled_at
 
     def attempt(self, tried: Tried, row: _Counted) -> tuple[object, ...]:
         # erased while her mail was in flight: servers like to name the address in their answer

@@ -1,7 +1,7 @@
 """What goes in and what comes out: an Envelope, and exactly one Result for it."""
 
 from collections.abc import Callable
-from enum import Enum
+from enum import StrEnum
 from typing import NamedTuple
 
 from mailer.smtp.replies import About, Kind, Reply, Stage, about
@@ -26,7 +26,7 @@ class Envelope(NamedTuple):
     canonical: bool = False
 
 
-class Outcome(Enum):
+class Outcome(StrEnum):
     """sent: the relay took responsibility. deferred: certainly not sent, worth another try.
     failed: certainly not sent, refused for good. unsure: the connection broke when the relay
     had perhaps the whole message and had not yet answered.

@@ -4,8 +4,9 @@ RFC 5321 section 4.2 gives the form, RFC 2034 and RFC 3463 the enhanced status c
 """
 
 import re
+from collections import deque
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 from functools import lru_cache
 
 # RFC 5321 section 4.5.3.1.5 allows 512 octets a line; real servers exceed it, none by this much.
@@ -43,7 +44,7 @@ class Stage(Enum):
     CONTENT = "content"
 
 
-class About(Enum):
+class About(StrEnum):
     """Whom a refusal concerns: this recipient, this message, or our standing with the relay."""
 
     MAILBOX = "mailbox"
@@ -86,21 +87,29 @@ class ReplyReader:
     """Cuts a byte stream into replies. Raises GarbledReplyError; then the stream is beyond repair."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        #: whole lines that nobody has read yet, and what has come of the one after them
+        self._whole: deque[bytes] = deque()
+        self._rest = b""
         self._code = 0
         self._lines: list[str] = []
 
     @property
     def pending(self) -> bool:
         """Whether bytes beyond the last whole reply have come already."""
-        return bool(self._buffer or self._lines)
+        return bool(self._whole or self._rest or self._lines)
 
     def feed(self, data: bytes) -> None:
-        self._buffer += data
+        # A lone LF is read as a line end: some old servers write it, and here it can do no harm.
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        self._whole += whole
 
     def next_reply(self) -> Reply | None:
         """The next whole reply, or None until more bytes come."""
-        while (line := self._next_line()) is not None:
+        while self._whole:
+            line = self._whole.popleft()
+            if len(line) >= MAX_LINE:
+                raise _too_long()
+            line = line.removesuffix(b"\r")
             if not self._lines and line[3:4] == b" ":
                 return _single(line)
             last = self._take(line)
@@ -108,18 +117,9 @@ class ReplyReader:
                 reply = _reply(self._code, tuple(self._lines))
                 self._lines = []
                 return reply
+        if len(self._rest) >= MAX_LINE:
+            raise _too_long()
         return None
-
-    def _next_line(self) -> bytes | None:
-        end = self._buffer.find(b"\n", 0, MAX_LINE)
-        if end < 0:
-            if len(self._buffer) >= MAX_LINE:
-                raise GarbledReplyError(f"a reply line is longer than {MAX_LINE} octets")
-            return None
-        # A lone LF is read as a line end: some old servers write it, and here it can do no harm.
-        line = bytes(self._buffer[:end]).removesuffix(b"\r")
-        del self._buffer[: end + 1]
-        return line
 
     def _take(self, line: bytes) -> bool:
         match = _matched(line)
@@ -132,6 +132,10 @@ class ReplyReader:
         self._code = code
         self._lines.append((match[3] or b"").decode("utf-8", "backslashreplace"))
         return match[2] != b"-"
+
+
+def _too_long() -> GarbledReplyError:
+    return GarbledReplyError(f"a reply line is longer than {MAX_LINE} octets")
 
 
 @lru_cache(maxsize=1024)
