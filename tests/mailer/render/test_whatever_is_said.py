@@ -51,6 +51,11 @@ def _filled(encoded: bytes, person: dict[str, str]) -> bytes:
     )
 
 
+def _as_subject(said: str) -> str:
+    """In a list of mails nothing is kept together, and nothing broken."""
+    return said.replace("\xa0", " ").replace("\u202f", " ").replace("\xad", "")
+
+
 @settings(max_examples=100, deadline=None)
 @given(subject=WORDS, sender=WORDS, list_title=WORDS, title=WORDS, summary=WORDS, family=WORDS, network=WORDS)
 def test_nothing_that_is_said_makes_another_mail_of_it(
@@ -84,7 +89,7 @@ def test_nothing_that_is_said_makes_another_mail_of_it(
         assert author.display_name.replace(" ", "") == (one_line(sender) or LETTERHEAD.imprint.name).replace(
             " ", ""
         )
-        assert message["Subject"] == one_line(subject.replace("\xa0", " "))
+        assert message["Subject"] == one_line(_as_subject(subject))
         plain = message.get_body(("plain",))
         assert plain is not None
         arrived = set(plain.get_content().replace("\r\n", "\n").split("\n"))
