@@ -307,14 +307,15 @@ class Worker:
     def _settled(self, results: Sequence[Result]) -> None:
         """At once, in the event loop: what was accepted is in the journal before all else."""
         now = self.now()
-        tries = [_tried(result, now) for result in results]
-        accepted = [
-            Accepted(
-                tried.delivery, tried.attempt, now, tried.relay, _without(_of(result).address, tried.reply)
-            )
-            for result, tried in zip(results, tries, strict=True)
-            if result.outcome is Outcome.SENT
-        ]
+        tries: list[Tried] = []
+        accepted: list[Accepted] = []
+        for result in results:
+            delivery = _of(result)
+            tried = _tried(delivery, result, now)
+            tries.append(tried)
+            if result.outcome is Outcome.SENT:
+                reply = _without(delivery.address, tried.reply)
+                accepted.append(Accepted(tried.delivery, tried.attempt, now, tried.relay, reply))
         try:
             if accepted:
                 self._journal.append(accepted)
@@ -398,8 +399,8 @@ def _of(result: Result) -> Claimed:
     return result.key
 
 
-def _tried(result: Result, now: datetime) -> Tried:
-    delivery, reply = _of(result), result.reply
+def _tried(delivery: Claimed, result: Result, now: datetime) -> Tried:
+    reply = result.reply
     return Tried(
         delivery=delivery.id,
         attempt=delivery.attempt,

@@ -94,7 +94,7 @@ class Filler:
         message = prepared.fill(values)
         if self._signer is None:
             return message
-        return self._signer.sign(message, at=stamp.seconds, relaxed=prepared.relaxed(values))
+        return self._signer.sign(message, at=stamp.seconds, form=prepared.relaxed(values))
 
     def _load_edition(self, edition: int, as_text_only: bool) -> Prepared:
         with self._database.read() as session:

@@ -124,7 +124,7 @@ class Client:
             return self._broken("the relay sent plain text after STARTTLS")
         self._replies.feed(data)
         try:
-            while not self.closed and (reply := self._replies.next_reply()) is not None:
+            while self._state is not State.CLOSED and (reply := self._replies.next_reply()) is not None:
                 self._take(reply)
         except GarbledReplyError as error:
             return self._broken(str(error))

@@ -74,11 +74,6 @@ _STAGES = {
     Step.DATA: Stage.CONTENT,
     Step.CONTENT: Stage.CONTENT,
 }
-#: the commands that go out together when a transaction begins, where not the whole of it does
-_BEGINNING = {
-    Gear.GROUPS: (Step.MAIL, Step.RCPT, Step.DATA),
-    Gear.LOCK_STEP: (Step.MAIL,),
-}
 #: what follows a step that went well, where it did not go out with it already
 _NEXT: dict[Gear, dict[Step, Step]] = {
     Gear.WINDOW: {},
@@ -132,6 +127,8 @@ class Pipeline:
         self._expected: deque[tuple[Step, Flight]] = deque()
         #: how many replies are expected to what was handed out
         self._asked = 0
+        #: of all that are expected, how many are no verdict on a whole message
+        self._preparing = 0
         self._flights = 0
         #: a message that waits to go out together with the next one's commands
         self._held: Flight | None = None
@@ -143,7 +140,7 @@ class Pipeline:
     def room(self) -> int:
         """How many more envelopes may begin now."""
         if self.gear is Gear.GROUPS:
-            return 1 if all(step is Step.CONTENT for step, _ in self._expected) else 0
+            return 0 if self._preparing else 1
         return max(0, self._allowed - self._flights)
 
     @property
@@ -170,11 +167,10 @@ class Pipeline:
             self._ask(Step.RSET, flight)
             if self.gear is Gear.LOCK_STEP:
                 return
-        if self.gear is Gear.WINDOW:
-            self._ask_all(flight)
+        if self.gear is Gear.LOCK_STEP:
+            self._ask(Step.MAIL, flight)
         else:
-            for step in _BEGINNING[self.gear]:
-                self._ask(step, flight)
+            self._ask_together(flight)
 
     def flush(self) -> None:
         """What waited for the next envelope goes out."""
@@ -207,6 +203,7 @@ class Pipeline:
         if step is Step.CONTENT:
             self._decide(flight, reply)
             return
+        self._preparing -= 1
         if step is Step.RSET:
             if self.gear is Gear.LOCK_STEP:
                 self._ask(Step.MAIL, flight)
@@ -251,14 +248,20 @@ class Pipeline:
             self.events.append(Returned(envelope, result) if again else Settled(envelope, result))
         self._out.clear()
         self._expected.clear()
-        self._held, self._flights, self._asked = None, 0, 0
+        self._held, self._flights, self._asked, self._preparing = None, 0, 0, 0
 
-    def _ask_all(self, flight: Flight) -> None:
-        """MAIL, RCPT and BDAT at once."""
+    def _ask_together(self, flight: Flight) -> None:
+        """MAIL and RCPT with BDAT or DATA."""
         _, mail, rcpt, message = flight.transaction
-        self._out.append((b"%b%bBDAT %d LAST\r\n" % (mail, rcpt, len(message)), 2, None))
-        self._out.append((message, 1, flight))
-        self._expected += ((Step.MAIL, flight), (Step.RCPT, flight), (Step.CONTENT, flight))
+        if self.gear is Gear.WINDOW:
+            self._out.append((b"%b%bBDAT %d LAST\r\n" % (mail, rcpt, len(message)), 2, None))
+            self._out.append((message, 1, flight))
+            self._expected += ((Step.MAIL, flight), (Step.RCPT, flight), (Step.CONTENT, flight))
+            self._preparing += 2
+        else:
+            self._out.append((b"%b%bDATA\r\n" % (mail, rcpt), 3, None))
+            self._expected += ((Step.MAIL, flight), (Step.RCPT, flight), (Step.DATA, flight))
+            self._preparing += 3
 
     def _ask(self, step: Step, flight: Flight) -> None:
         transaction = flight.transaction
@@ -277,6 +280,7 @@ class Pipeline:
             case Step.CONTENT:
                 self._out.append((END_OF_DATA, 1, None))
         self._expected.append((step, flight))
+        self._preparing += step is not Step.CONTENT
 
     def _decide(self, flight: Flight, reply: Reply) -> None:
         """The server had the message and answers for it."""

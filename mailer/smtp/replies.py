@@ -70,7 +70,8 @@ class Reply:
         object.__setattr__(self, "kind", _KINDS[self.code // 100])
 
     def __str__(self) -> str:
-        return printable(" ".join(part for part in (str(self.code), self.enhanced, self.text) if part))
+        said = f"{self.code} {self.enhanced} {self.text}" if self.enhanced else f"{self.code} {self.text}"
+        return printable(said.rstrip())
 
 
 def printable(text: str) -> str:
