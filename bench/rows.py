@@ -241,7 +241,7 @@ RELAY_FAULTS = {
 def relay_faulty(folder: Path, fault: str, *, people: int) -> Row:
     """One of two relays is faulty; the other keeps 90 % of what it takes alone, and nobody is lost.
 
-    The sound relay is slow enough to be the bottleneck. What it takes alone is measured first.
+    Both are slow enough to be the bottleneck, not the machine. What one takes alone is measured first.
     """
     alone = _pace_of_two(folder, people, None)[0]
     beside, problems, duplicates = _pace_of_two(folder, people, fault)
@@ -257,7 +257,9 @@ def _pace_of_two(folder: Path, people: int, fault: str | None) -> tuple[float, l
     folder.mkdir(parents=True)
     account = folder / "account"
     sound = Judge(account, delay=0.005)
-    faulty = Judge(account, fault=fault or "none", number=RELAY_FAULTS[fault] if fault else 1)
+    faulty = Judge(
+        account, fault=fault or "none", number=RELAY_FAULTS[fault] if fault else 1, delay=sound.delay
+    )
     with judging(sound) as good, judging(faulty) as bad:
         per_relay = f"connections={CONNECTIONS}&window={WINDOW}&weight=1"
         tls = "opportunistic" if fault == "slow-tls" else "off"

@@ -29,9 +29,9 @@ _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _BLOCK = 64
 #: what stands for each five bits, in whichever byte they are
 _CHARACTERS = _ALPHABET.encode() * 8
-#: groups of five bits that encoding makes room for, a power of two, and the bytes that are free then
+#: groups of five bits that encoding makes room for, a power of two; each becomes a byte
 _GROUPS = 64
-_ROOM = bytes(12)
+_ROOM = bytes(_GROUPS - 28)
 _HANDLES = struct.Struct(">BBQQ")
 _TAG = 10
 _SIGNED = 2 + 8 + 8

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscribers.tokens import LENGTH, BadToken, Keys, Purpose, sign, verify
+from subscribers.tokens import LENGTH, BadToken, Keys, Purpose, sign, sign_each, verify
 
 
 def _key(byte: bytes) -> str:
@@ -30,6 +30,14 @@ def test_what_was_signed_verifies_in_either_case(
         read = verify(KEYS, spelling, purpose)
         assert (read.purpose, read.context, read.subject) == (purpose, context, subject)
         assert read.key_id == (key_id or 2)
+
+
+@given(st.lists(st.sampled_from(Purpose), max_size=9), HANDLE, HANDLE)
+def test_several_tokens_signed_together_are_those_signed_one_by_one(
+    purposes: list[Purpose], context: int, subject: int
+) -> None:
+    together = sign_each(KEYS, purposes, context, subject, key_id=1)
+    assert together == [sign(KEYS, purpose, context, subject, key_id=1) for purpose in purposes]
 
 
 @pytest.mark.parametrize("length", [32, 64, 65, 200])
