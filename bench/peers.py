@@ -8,7 +8,6 @@ import asyncio
 import smtplib
 import sys
 import threading
-from importlib.util import find_spec
 
 _LANES = 8
 _SENDER = "bounce@example.org"
@@ -37,7 +36,7 @@ def _smtplib(host: str, port: int, count: int, size: int) -> None:
 
 
 def _aiosmtplib(host: str, port: int, count: int, size: int) -> None:
-    import aiosmtplib  # type: ignore[import-not-found,unused-ignore]  # only where it is installed
+    import aiosmtplib
 
     async def lane(first: int) -> None:
         async with aiosmtplib.SMTP(hostname=host, port=port, start_tls=False) as server:
@@ -51,10 +50,6 @@ def _aiosmtplib(host: str, port: int, count: int, size: int) -> None:
 
 
 PEERS = {"smtplib": _smtplib, "aiosmtplib": _aiosmtplib}
-
-
-def is_there(name: str) -> bool:
-    return find_spec(name) is not None
 
 
 if __name__ == "__main__":
