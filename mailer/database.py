@@ -37,9 +37,10 @@ _VANISHED = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-#: milliseconds after which PostgreSQL ends a transaction whose owner has stopped (a suspended machine), so
-#: that what it has locked is free again; a lease is longer
-_STOPPED = "-c idle_in_transaction_session_timeout=300000"
+#: what PostgreSQL is told for each session. After 5 minutes it ends a transaction whose owner has stopped (a
+#: suspended machine), so that what it has locked is free again; a lease is longer. And that its disk has no
+#: head to move: else it reads the whole of an issue just frozen for each hundred results that are settled
+_OPTIONS = "-c idle_in_transaction_session_timeout=300000 -c random_page_cost=1.1"
 #: primary result codes of SQLite that pass by: busy, locked, out of memory, I/O error, full, cannot open
 _PASSING_SQLITE = frozenset({5, 6, 7, 10, 13, 14})
 #: classes of SQLSTATE that do: connection, rolled back (deadlock), resources (disk full), operator
@@ -145,9 +146,13 @@ def _sqlite(url: URL, *, writes: bool) -> Engine:
 
 
 def _postgresql(url: URL, ca_bundle: str) -> Engine:
-    connect_args = _VANISHED | {"options": _STOPPED} | ({"sslrootcert": ca_bundle} if ca_bundle else {})
-    # what the URL says comes first
-    connect_args = {name: value for name, value in connect_args.items() if name not in url.query}
+    # what the URL says comes first, and among options last
+    said = url.query.get("options", "")
+    options = {"options": f"{_OPTIONS} {said if isinstance(said, str) else ' '.join(said)}"}
+    trust = {"sslrootcert": ca_bundle} if ca_bundle else {}
+    connect_args = options | {
+        name: value for name, value in (_VANISHED | trust).items() if name not in url.query
+    }
     engine = create_engine(url, pool_pre_ping=True, connect_args=connect_args, hide_parameters=True)
     event.listen(engine, "begin", _begin_postgresql)
     return engine
