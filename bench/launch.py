@@ -29,7 +29,7 @@ from typing import Any
 from mailer import clock
 from mailer.clock import starting
 from mailer.daemon import worker
-from mailer.outbox import deliver, hand
+from mailer.outbox import deliver, hand, ledger
 from mailer.outbox.journal import Journal
 from mailer.smtp import connection
 from mailer.smtp.connection import Connection, Timeouts
@@ -77,8 +77,8 @@ def _set(trap: _Trap) -> None:
     _around(Connection, "data_received", at("before-250"), nothing)
     _around(deliver.Worker, "_settled", nothing, at("after-250"))
     _around(Journal, "append", at("before-journal"), at("after-journal"))
-    _around(deliver.Worker, "_settle", at("before-commit"), at("after-commit"))
-    _around(deliver, "settle", nothing, at("in-commit"))
+    _around(ledger.Ledger, "_settle", at("before-commit"), at("after-commit"))
+    _around(ledger, "settle", nothing, at("in-commit"))
     _around(deliver.Worker, "_rest", at("before-finish"), at("after-finish"))
     _tear(trap)
     _watch_bytes(trap)

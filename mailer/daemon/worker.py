@@ -9,7 +9,8 @@ import structlog
 
 from mailer.daemon.signals import stop_at_end_of_stdin, stop_signal
 from mailer.installation import Installation, domain_limits, open_pool
-from mailer.outbox.deliver import Worker, recover
+from mailer.outbox.deliver import Worker
+from mailer.outbox.ledger import recover
 from mailer.outbox.retry import RetryPolicy
 from mailer.planfile import Standing
 

@@ -8,7 +8,6 @@ full nothing is claimed, and what is known waits (mailer.outbox.insist) until it
 
 import asyncio
 import contextlib
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,41 +15,33 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from mailer.database import Database, is_passing
-from mailer.outbox import journal, tallies
-from mailer.outbox.claim import Claimed, claim, doubt, next_due, release
+from mailer.outbox import tallies
+from mailer.outbox.claim import Claimed, claim, next_due, release
 from mailer.outbox.domains import DomainLimit, Turns
 from mailer.outbox.fill import Filler
 from mailer.outbox.finish import finish_cancelled, finish_issues
-from mailer.outbox.halt import ErrorRates, halt
+from mailer.outbox.halt import ErrorRates
 from mailer.outbox.hand import Hand
 from mailer.outbox.insist import insist
-from mailer.outbox.journal import Accepted, Journal
-from mailer.outbox.model import Delivery
+from mailer.outbox.ledger import GROUP_SECONDS, Ledger, delivery_of
 from mailer.outbox.news import heard
 from mailer.outbox.orders import Orders, read_orders
 from mailer.outbox.quota import left
 from mailer.outbox.resting import remember, troubles
 from mailer.outbox.retry import RetryPolicy
-from mailer.outbox.settle import Tried, settle
 from mailer.outbox.shares import Dealt, Shares
 from mailer.render.dkim import Signer
 from mailer.render.letterhead import Letterhead
-from mailer.smtp import Outcome, Pool, Result
+from mailer.smtp import Pool, Result
 from subscribers.tokens import Keys
-
-log = structlog.get_logger()
 
 #: deliveries claimed at once: what about a second of sending takes, so that a pause is felt within one
 _FEWEST, _MOST = 20, 500
 _LEASE = timedelta(minutes=15)
-#: results are settled in groups of this many, or after this many seconds
-_GROUP = 100
-_GROUP_SECONDS = 0.25
 #: seconds between two looks at what staff want, and for new mail when there was none
 _LOOK = 0.4
 _IDLE = 1.0
@@ -58,21 +49,6 @@ _IDLE = 1.0
 _FINISH = 5.0
 #: percent of failures that stop an issue
 ERROR_RATE = 20
-
-
-def recover(database: Database, spool: Path, *, retry: RetryPolicy, now: datetime) -> int:
-    """Settle what dead workers' journals say was accepted, then decide about what else they had under way.
-
-    Returns the number of accepted deliveries the database did not know of.
-    """
-    recovered = 0
-    with journal.of_the_dead(spool) as dead:
-        for worker, records in dead:
-            tries = [_accepted(record) for record in records]
-            with database.write() as session:
-                recovered += settle(session, worker=worker, tries=tries, retry=retry, now=now).n
-                doubt(session, Delivery.worker == worker)
-    return recovered
 
 
 @dataclass
@@ -93,17 +69,13 @@ class Worker:
     signer: Signer | None = None
     domain_limits: Mapping[str, DomainLimit] = field(default_factory=dict)
     error_rate: int = ERROR_RATE
-    _journal: Journal = field(init=False)
+    _ledger: Ledger = field(init=False)
     _filler: Filler = field(init=False)
     _shares: Shares = field(init=False)
     _hand: Hand = field(init=False)
-    _errors: ErrorRates = field(init=False)
-    _results: list[Tried] = field(init=False, default_factory=list)
     _something: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _stop: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _at_once: int = field(init=False, default=_FEWEST)
-    #: domains that were known to defer at the last claim
-    _troubled: frozenset[str] = field(init=False, default=frozenset())
     #: mails that were settled since the last claim
     _done: int = field(init=False, default=0)
     #: by the monotonic clock
@@ -113,10 +85,12 @@ class Worker:
     _claims_from: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
-        self._journal = Journal(self.spool, self.name)
-        self._filler = Filler(self.database, self.keys, self.letterhead, self.signer, self._unsignable)
+        errors = ErrorRates(self.error_rate)
+        self._ledger = Ledger(self.name, self.database, self.spool, self.now, self.retry, errors)
+        self._filler = Filler(
+            self.database, self.keys, self.letterhead, self.signer, self._ledger.take_unsignable
+        )
         self._shares = Shares(self.pool.relays)
-        self._errors = ErrorRates(self.error_rate)
         self._hand = self._new_hand()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -151,7 +125,7 @@ class Worker:
             # if settling failed: what is under way is dropped now, not when the process ends
             sending.cancel()
             await asyncio.wait({sending})
-        await self._settle_taken()
+        await self._ledger.settle(self._stop)
         await sending
         await insist(self._stop, self._give_back)
         return min(_IDLE, self.pool.rests_for)
@@ -163,7 +137,7 @@ class Worker:
         and so do the rows, until the next start has replayed it.
         """
         await self.pool.close()
-        if self._journal.close():
+        if self._ledger.close():
             self._give_back()
 
     # while mails are on their way
@@ -184,16 +158,16 @@ class Worker:
             self.pool.wake()
         else:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._something.wait(), _GROUP_SECONDS)
+                await asyncio.wait_for(self._something.wait(), GROUP_SECONDS)
         self._something.clear()
-        await self._settle_taken()
+        await self._ledger.settle(self._stop)
 
     def _claim_is_due(self, now: float) -> bool:
         is_done = not len(self._hand) and not self._hand.under_way
         if len(self._hand) <= self._at_once and (now >= self._claims_from or is_done):
             return True
         # what one relay does not take is for the others
-        return self._shares.are_needed and now - self._claimed_at >= _GROUP_SECONDS
+        return self._shares.are_needed and now - self._claimed_at >= GROUP_SECONDS
 
     async def _look(self) -> None:
         """See what staff want: what they paused or cancelled leaves the hand, and notices come into it."""
@@ -225,7 +199,7 @@ class Worker:
         Where the database is away this is not repeated: it may be committed. What is in hand goes out, then
         all else that this worker is said to have is given back.
         """
-        if not self._journal.has_room:
+        if not self._ledger.has_room:
             return False
         try:
             hand = self._hand
@@ -295,7 +269,7 @@ class Worker:
 
     def _turns(self, session: Session, now: datetime) -> Turns:
         known = troubles(session)
-        self._troubled = frozenset(known)
+        self._ledger.troubled = frozenset(known)
         rates = {domain: each.rate for domain, each in self.domain_limits.items() if each.rate is not None}
         counted = tallies.counted(session, [f"domain:{domain}" for domain in rates]) if rates else {}
         room = {
@@ -305,55 +279,12 @@ class Worker:
         return Turns(now, troubles=known, left=room, rates=rates)
 
     def _settled(self, results: Sequence[Result]) -> None:
-        """At once, in the event loop: what was accepted is in the journal before all else."""
-        now = self.now()
-        tries: list[Tried] = []
-        accepted: list[Accepted] = []
-        for result in results:
-            delivery = _of(result)
-            tried = _tried(delivery, result, now)
-            tries.append(tried)
-            if result.outcome is Outcome.SENT:
-                reply = _without(delivery.address, tried.reply)
-                accepted.append(Accepted(tried.delivery, tried.attempt, now, tried.relay, reply))
-        try:
-            if accepted:
-                self._journal.append(accepted)
-        finally:
-            # a full disk ends this, but what is known is still settled
-            self._results += tries
+        """In the event loop, the moment a relay has answered."""
+        self._ledger.take(results)
         self._done += len(results)
-        self._hand.settled(map(_of, results))
-        if len(self._results) >= _GROUP or not self._hand.under_way:
+        self._hand.settled(map(delivery_of, results))
+        if self._ledger.is_group or not self._hand.under_way:
             self._something.set()
-
-    def _unsignable(self, delivery: Claimed) -> None:
-        reply = f"signing key {delivery.key_id} is missing from INFOMAIL_SECRET_KEYS"
-        self._results.append(
-            Tried(delivery.id, delivery.attempt, self.now(), "failed", "", 0, reply, "message")
-        )
-
-    async def _settle_taken(self) -> None:
-        # taken here, in the loop that appends: a thread might swap the list under an append
-        tries, self._results = self._results, []
-        if not tries:
-            return
-        self._journal.roll()
-        for at in range(0, len(tries), _GROUP):
-            await insist(self._stop, self._settle, tries[at : at + _GROUP])
-        self._journal.settled(all_of_it=not self._results)
-
-    def _settle(self, tries: Sequence[Tried]) -> None:
-        self._journal.sync()
-        now = self.now()
-        with self.database.write() as session:
-            done = settle(
-                session, worker=self.name, tries=tries, retry=self.retry, now=now, troubled=self._troubled
-            )
-            for issue, (sent, failed) in done.verdicts.items():
-                reason = self._errors.add(issue, sent, failed)
-                if reason and halt(session, issue, reason, actor=f"worker:{self.name}", now=now):
-                    log.error("issue.halted", issue=issue, reason=reason)
 
     # around it
 
@@ -392,43 +323,3 @@ async def _either(stop: asyncio.Event, news: asyncio.Event, within: float) -> No
     await asyncio.wait(waiting, timeout=within, return_when=asyncio.FIRST_COMPLETED)
     for each in waiting:
         each.cancel()
-
-
-def _of(result: Result) -> Claimed:
-    assert isinstance(result.key, Claimed)
-    return result.key
-
-
-def _tried(delivery: Claimed, result: Result, now: datetime) -> Tried:
-    reply = result.reply
-    return Tried(
-        delivery=delivery.id,
-        attempt=delivery.attempt,
-        at=now,
-        outcome=result.outcome,
-        relay=result.relay,
-        code=reply.code if reply else 0,
-        reply=result.problem or str(reply),
-        about=result.about or "",
-        enhanced=(reply.enhanced if reply else None) or "",
-    )
-
-
-def _without(address: str, reply: str) -> str:
-    """The reply without the recipient it may name: no erasure could reach into a journal."""
-    if "@" not in reply:
-        return reply
-    return re.sub(re.escape(address), "<recipient>", reply, flags=re.IGNORECASE)
-
-
-def _accepted(record: Accepted) -> Tried:
-    return Tried(
-        delivery=record.delivery,
-        attempt=record.attempt,
-        at=record.at,
-        outcome="sent",
-        relay=record.relay,
-        code=250,
-        reply=record.reply,
-        about="",
-    )

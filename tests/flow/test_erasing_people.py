@@ -20,7 +20,7 @@ from mailer.issues.release import act_on
 from mailer.issues.workflow import Act
 from mailer.outbox import figures
 from mailer.outbox.claim import claim
-from mailer.outbox.deliver import _without
+from mailer.outbox.ledger import _without
 from mailer.outbox.model import Delivery, Figure
 from mailer.outbox.retry import RetryPolicy
 from mailer.outbox.settle import Tried, settle
