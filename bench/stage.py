@@ -20,7 +20,7 @@ from sqlalchemy import func, select, text
 
 from bench.judge import read_account
 from mailer import clock
-from mailer.database import Database, upgrade
+from mailer.database import Database
 from mailer.installation import Installation, open_installation
 from mailer.issues.compose import compose
 from mailer.issues.model import Entry, Issue, IssueState
@@ -28,6 +28,7 @@ from mailer.issues.release import act_on
 from mailer.issues.workflow import Act
 from mailer.outbox import figures
 from mailer.outbox.model import Attempt, Delivery
+from mailer.schema import upgrade
 from mailer.settings import Settings
 from subscribers.model import MailingList
 

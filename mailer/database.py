@@ -11,10 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
@@ -23,7 +19,6 @@ from sqlalchemy.orm import Session
 import mailer.archive.model
 import mailer.receipts.model  # noqa: F401  the last noun of the river: with it and the next every table is known
 import subscribers.chain  # noqa: F401
-from subscribers.base import Base
 
 #: seconds a SQLite writer waits for another one
 _BUSY_TIMEOUT = 30
@@ -161,48 +156,3 @@ def _postgresql(url: URL, ca_bundle: str) -> Engine:
 def _begin_postgresql(connection: Connection) -> None:
     if not connection.get_execution_options().get("infomail_writes", True):
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-
-
-def upgrade(database: Database, to: str = "head") -> None:
-    """Bring the database to the newest schema, or the one numbered `to`; an empty one is created."""
-    config = _alembic()
-    with database.engine.connect() as connection:
-        is_sqlite = connection.dialect.name == "sqlite"
-        if is_sqlite:
-            # where a table is made anew, dropping the old one must not take what refers to it along
-            _say(connection, "PRAGMA foreign_keys=OFF")
-        with connection.begin():
-            config.attributes["connection"] = connection
-            command.upgrade(config, to)
-            if is_sqlite:
-                lost = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-                assert not lost, f"rows refer to nothing: {lost[:3]}"
-        if is_sqlite:
-            _say(connection, "PRAGMA foreign_keys=ON")
-
-
-def _say(connection: Connection, statement: str) -> None:
-    """To the driver itself: SQLAlchemy would begin a transaction, in which SQLite ignores this."""
-    driver: Any = connection.connection.driver_connection
-    driver.execute(statement)
-
-
-def is_current(database: Database) -> bool:
-    """Whether the schema is the newest one."""
-    head = ScriptDirectory.from_config(_alembic()).get_current_head()
-    with database.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == head
-
-
-def is_newer(database: Database) -> bool:
-    """Whether the schema is one that this program does not know: a later version made it."""
-    known = {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
-    with database.engine.connect() as connection:
-        return not known.issuperset(MigrationContext.configure(connection).get_current_heads())
-
-
-def _alembic() -> Config:
-    config = Config()
-    config.set_main_option("script_location", "mailer:migrations")
-    config.attributes["metadata"] = Base.metadata
-    return config

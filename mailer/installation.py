@@ -18,7 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from mailer import __version__
-from mailer.database import Database, is_current, is_newer, upgrade
+from mailer.database import Database
 from mailer.feeds.fetch import Policy
 from mailer.links import Links
 from mailer.outbox.domains import DomainLimit, parse_limits
@@ -34,6 +34,7 @@ from mailer.render.colours import BadColour, palette
 from mailer.render.dkim import BadKey, Signer, read_key
 from mailer.render.letterhead import Imprint, Letterhead
 from mailer.schedule import Plan, PlanProblems, read_plan
+from mailer.schema import is_current, is_newer, upgrade
 from mailer.settings import Settings
 from mailer.shipped import shipped
 from mailer.smtp import Pool, Relay
