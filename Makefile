@@ -4,9 +4,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SERVICES := postgresql postfix dovecot-imapd dovecot-lmtpd opendkim rspamd chromium fonts-liberation
+SERVICES := postgresql postfix dovecot-imapd dovecot-lmtpd dovecot-sieve opendkim rspamd chromium fonts-liberation
 
-.PHONY: help demo serve test lint types services install requirements clean
+.PHONY: help demo serve test kills lint types bench faults services install requirements clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -25,12 +25,21 @@ test: install services ## All tests; installs what they need where apt-get is at
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
 
+kills: install ## Kill the intake two hundred times around its 250, and look whether a mail is lost
+	INFOMAIL_KILLS=200 $(BIN)/python -m pytest tests/flow/test_killed_around_the_250.py
+
 lint: install ## Mend the formatting, and say what cannot be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 types: install ## Check the types
 	$(BIN)/mypy
+
+bench: install services ## How fast a send is, beside others in the same run (half an hour; MORE=--quick: minutes)
+	$(BIN)/python -m bench.send $(MORE)
+
+faults: install services ## Whether anything gets lost: the long table of faults (an hour; MORE=--short: minutes)
+	$(BIN)/python -m bench.crash $(MORE)
 
 install: $(VENV)/dev ## Everything for development, into .venv
 

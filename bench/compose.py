@@ -19,11 +19,12 @@ from pathlib import Path
 import editions
 from sqlalchemy import insert, select
 
-from mailer.database import Database, upgrade
+from mailer.database import Database
 from mailer.feeds.model import Feed, Item
 from mailer.issues.compose import compose
 from mailer.issues.model import Entry
 from mailer.schedule import Newsletter, read_plan
+from mailer.schema import upgrade
 from subscribers.model import MailingList
 
 _RUNS = 5

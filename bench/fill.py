@@ -42,12 +42,12 @@ def main() -> int:
 
     def signed(key: Key) -> Callable[[], object]:
         signer = Signer("example.org", (key,))
-        return lambda: signer.sign(mail, at=1, relaxed=prepared.relaxed(values))
+        return lambda: signer.sign(mail, at=1, form=prepared.relaxed(values))
 
     acts: dict[str, tuple[Callable[[], object], int]] = {
         "fill": (lambda: prepared.fill(values), 2000),
         "build": (lambda: _built("person@example.net"), 20),
-        "bare": (lambda: rsa_key.sign(relaxed[:32]), 200),
+        "bare": (lambda: rsa_key.sign(relaxed.body[:32]), 200),
         "rsa": (signed(rsa_key), 200),
         "ed25519": (signed(ed_key), 500),
     }

@@ -21,11 +21,12 @@ from typing import Any
 from sqlalchemy import delete, event, text
 from sqlalchemy.orm import Session
 
-from mailer.database import Database, upgrade
+from mailer.database import Database
 from mailer.issues.model import Issue, IssueState
 from mailer.outbox.freeze import freeze
 from mailer.outbox.model import Delivery, Figure
 from mailer.render.model import Edition, EditionAudience
+from mailer.schema import upgrade
 from subscribers.model import MailingList, Municipality
 
 _RUNS = 3

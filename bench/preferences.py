@@ -21,8 +21,9 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from mailer.database import Database, upgrade
+from mailer.database import Database
 from mailer.notices.model import Notice
+from mailer.schema import upgrade
 from mailer.settings import Settings
 from mailer.web.app import create_app
 from subscribers.model import Subscriber

@@ -19,10 +19,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mailer.database import Database, upgrade
+from mailer.database import Database
 from mailer.feeds.fetch import Policy
 from mailer.feeds.model import Feed
 from mailer.feeds.refresh import Refreshed, due_feeds, refresh
+from mailer.schema import upgrade
 
 _TIMES, _MEGABYTES = 3.0, 300.0
 

@@ -6,28 +6,41 @@ SQLite upgrades a reader to a writer only if nobody wrote meanwhile and fails wi
 is locked" otherwise, whatever the timeout: hence BEGIN IMMEDIATE for all who mean to write.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 import mailer.archive.model
 import mailer.receipts.model  # noqa: F401  the last noun of the river: with it and the next every table is known
 import subscribers.chain  # noqa: F401
-from subscribers.base import Base
 
 #: seconds a SQLite writer waits for another one
 _BUSY_TIMEOUT = 30
 #: seconds that emptying the log waits for readers
 _LOG_TIMEOUT = 5
+#: a PostgreSQL host that vanished without a word is given up after about 30 seconds, not after hours
+_VANISHED = {
+    "connect_timeout": 10,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+#: what PostgreSQL is told for each session. After 5 minutes it ends a transaction whose owner has stopped (a
+#: suspended machine), so that what it has locked is free again; a lease is longer. And that its disk has no
+#: head to move: else it reads the whole of an issue just frozen for each hundred results that are settled
+_OPTIONS = "-c idle_in_transaction_session_timeout=300000 -c random_page_cost=1.1"
+#: primary result codes of SQLite that pass by: busy, locked, out of memory, I/O error, full, cannot open
+_PASSING_SQLITE = frozenset({5, 6, 7, 10, 13, 14})
+#: classes of SQLSTATE that do: connection, rolled back (deadlock), resources (disk full), operator
+#: intervention (restart), system error; and a transaction that was left lying (25P03)
+_PASSING_POSTGRESQL = ("08", "25P03", "40", "53", "57P", "58")
 
 
 class Database:
@@ -37,9 +50,15 @@ class Database:
     """
 
     def __init__(self, url: str, *, ca_bundle: str = "") -> None:
-        self.engine = _engine(url, ca_bundle)
-        self._reading = self.engine.execution_options(infomail_writes=False)
-        self._writing = self.engine.execution_options(infomail_writes=True)
+        parsed = make_url(url)
+        if parsed.drivername == "sqlite":
+            # on connections of their own: to be told so makes SQLite prepare all its statements anew
+            self.engine, self._reading = _sqlite(parsed, writes=True), _sqlite(parsed, writes=False)
+        elif parsed.drivername == "postgresql+psycopg":
+            self.engine = _postgresql(parsed, ca_bundle)
+            self._reading = self.engine.execution_options(infomail_writes=False)
+        else:
+            raise ArgumentError(f"no such engine here: {parsed.drivername}")
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -50,7 +69,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session that commits when its block ends and rolls back when it raises."""
-        with Session(self._writing, expire_on_commit=False) as session, session.begin():
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
             # take the lock now: what the block reads must still hold when it writes
             session.connection()
             yield session
@@ -74,85 +93,66 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+        self._reading.dispose()
 
 
-def _engine(url: str, ca_bundle: str) -> Engine:
-    # parameters are hidden, since errors are logged and parameters are addresses
-    parsed = make_url(url)
-    if parsed.drivername not in ("sqlite", "postgresql+psycopg"):
-        raise ArgumentError(f"no such engine here: {parsed.drivername}")
-    if parsed.drivername == "sqlite":
-        engine = create_engine(parsed, connect_args={"timeout": _BUSY_TIMEOUT}, hide_parameters=True)
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-        return engine
-    connect_args = {"sslrootcert": ca_bundle} if ca_bundle else {}
-    engine = create_engine(parsed, pool_pre_ping=True, connect_args=connect_args, hide_parameters=True)
-    event.listen(engine, "begin", _begin_postgresql)
+def is_passing(error: DBAPIError) -> bool:
+    """Whether the database is only away or full for now, so that the same transaction may succeed later.
+
+    After such an error nobody knows whether a COMMIT that was under way took effect: what is repeated
+    must change nothing the second time.
+    """
+    if error.connection_invalidated:
+        return True
+    cause: Any = error.orig
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _PASSING_SQLITE
+    state = getattr(cause, "sqlstate", None)
+    # without a state of the server's it is the connection's end, or there was none
+    return isinstance(error, OperationalError) if state is None else state.startswith(_PASSING_POSTGRESQL)
+
+
+# parameters are hidden in errors, since those are logged and parameters are addresses
+
+
+def _sqlite(url: URL, *, writes: bool) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT}, hide_parameters=True)
+
+    def prepare(connection: Any, _record: Any) -> None:
+        # BEGIN is ours to say; sqlite3 would say it late and never IMMEDIATE
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")
+        connection.execute("PRAGMA cache_size=-16384")
+        # pages that a send writes again and again are moved into the file less often
+        connection.execute("PRAGMA wal_autocheckpoint=4096")
+        if not writes:
+            connection.execute("PRAGMA query_only=ON")
+
+    event.listen(engine, "connect", prepare)
+    event.listen(
+        engine,
+        "begin",
+        lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN"),
+    )
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # BEGIN is ours to say (_begin_sqlite); sqlite3 would say it late and never IMMEDIATE
-    connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute("PRAGMA secure_delete=ON")
-    connection.execute("PRAGMA cache_size=-65536")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("infomail_writes", True)
-    connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def _postgresql(url: URL, ca_bundle: str) -> Engine:
+    # what the URL says comes first, and among options last
+    said = url.query.get("options", "")
+    options = {"options": f"{_OPTIONS} {said if isinstance(said, str) else ' '.join(said)}"}
+    trust = {"sslrootcert": ca_bundle} if ca_bundle else {}
+    connect_args = options | {
+        name: value for name, value in (_VANISHED | trust).items() if name not in url.query
+    }
+    engine = create_engine(url, pool_pre_ping=True, connect_args=connect_args, hide_parameters=True)
+    event.listen(engine, "begin", _begin_postgresql)
+    return engine
 
 
 def _begin_postgresql(connection: Connection) -> None:
     if not connection.get_execution_options().get("infomail_writes", True):
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-
-
-def upgrade(database: Database, to: str = "head") -> None:
-    """Bring the database to the newest schema, or the one numbered `to`; an empty one is created."""
-    config = _alembic()
-    with database.engine.connect() as connection:
-        is_sqlite = connection.dialect.name == "sqlite"
-        if is_sqlite:
-            # where a table is made anew, dropping the old one must not take what refers to it along
-            _say(connection, "PRAGMA foreign_keys=OFF")
-        with connection.begin():
-            config.attributes["connection"] = connection
-            command.upgrade(config, to)
-            if is_sqlite:
-                lost = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-                assert not lost, f"rows refer to nothing: {lost[:3]}"
-        if is_sqlite:
-            _say(connection, "PRAGMA foreign_keys=ON")
-
-
-def _say(connection: Connection, statement: str) -> None:
-    """To the driver itself: SQLAlchemy would begin a transaction, in which SQLite ignores this."""
-    driver: Any = connection.connection.driver_connection
-    driver.execute(statement)
-
-
-def is_current(database: Database) -> bool:
-    """Whether the schema is the newest one."""
-    head = ScriptDirectory.from_config(_alembic()).get_current_head()
-    with database.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == head
-
-
-def is_newer(database: Database) -> bool:
-    """Whether the schema is one that this program does not know: a later version made it."""
-    known = {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
-    with database.engine.connect() as connection:
-        return not known.issuperset(MigrationContext.configure(connection).get_current_heads())
-
-
-def _alembic() -> Config:
-    config = Config()
-    config.set_main_option("script_location", "mailer:migrations")
-    config.attributes["metadata"] = Base.metadata
-    return config

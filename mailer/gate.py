@@ -17,8 +17,9 @@ from jinja2 import TemplateError
 
 from mailer.feeds.following import follow
 from mailer.feeds.hosts import host_of
-from mailer.installation import Installation
+from mailer.installation import Installation, relays
 from mailer.issues.model import Issue, pictures_of
+from mailer.outbox.capacity import quotas_of
 from mailer.outbox.pace import Quota, expected_end, observed_pace
 from mailer.outbox.readers import count_readers, readers_of
 from mailer.render.editions import chooser_of, shown_of, with_page
@@ -59,9 +60,9 @@ class Report:
 
 
 def look_at(
-    house: Installation, issue_id: int, *, now: datetime, network: bool, quotas: Sequence[Quota] = ()
+    house: Installation, issue_id: int, *, now: datetime, network: bool, quotas: Sequence[Quota] | None = None
 ) -> Report:
-    """Preflight of the issue as it would go out now. Stores nothing. `quotas` are those of the relays."""
+    """Preflight of the issue as it would go out now. Stores nothing. `quotas` replace those of the relays."""
     report = Report()
     report.add(Finding("imprint", {"setting": gap}) for gap in imprint_gaps(house.letterhead.imprint))
     with house.database.read() as session:
@@ -73,6 +74,8 @@ def look_at(
         chooser, pictures = chooser_of(session, issue, stationery), pictures_of(session, issue)
         report.people = count_readers(session, issue, today)
         begins = max(now, issue.send_at).astimezone(ZoneInfo(issue.zone))
+        if quotas is None:
+            quotas = quotas_of(session, relays(house.settings), now)
         report.ends_at = expected_end(report.people, begins, observed_pace(session), quotas)
     wanted = {chooser.digest(key): key for key in keys}
     if not wanted:  # nobody is on its list yet

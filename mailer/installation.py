@@ -18,18 +18,23 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from mailer import __version__
-from mailer.database import Database, is_current, is_newer, upgrade
+from mailer.database import Database
 from mailer.feeds.fetch import Policy
 from mailer.links import Links
+from mailer.outbox.domains import DomainLimit, parse_limits
 from mailer.privacy.activities import NextServer, Operation
 from mailer.privacy.holding import Circumstances
 from mailer.privacy.retaining import Retention
+from mailer.receipts.arrivals import Arrivals
+from mailer.receipts.imap import Account
+from mailer.receipts.oauth import Client
 from mailer.receipts.returnpath import ReturnPath
 from mailer.render.brand import BadLogo, Brand, read_logo
 from mailer.render.colours import BadColour, palette
 from mailer.render.dkim import BadKey, Signer, read_key
 from mailer.render.letterhead import Imprint, Letterhead
 from mailer.schedule import Plan, PlanProblems, read_plan
+from mailer.schema import is_current, is_newer, upgrade
 from mailer.settings import Settings
 from mailer.shipped import shipped
 from mailer.smtp import Pool, Relay
@@ -193,6 +198,46 @@ def relays(settings: Settings) -> list[Relay]:
     if not found:
         raise NotConfigured("INFOMAIL_SMTP_URLS: no relay")
     return found
+
+
+def domain_limits(settings: Settings) -> dict[str, DomainLimit]:
+    """What domains may get at most. Raises NotConfigured."""
+    try:
+        return parse_limits(settings.domain_limits)
+    except ValueError as error:
+        raise NotConfigured(f"INFOMAIL_DOMAIN_LIMITS: {error}") from None
+
+
+def open_arrivals(settings: Settings) -> Arrivals:
+    """Where mail that came in waits for the database. Raises NotConfigured."""
+    folder = settings.spool / "incoming"
+    try:
+        return Arrivals(folder)
+    except OSError as error:
+        raise NotConfigured(f"INFOMAIL_SPOOL: {folder}: {error.strerror}") from None
+
+
+def imap_account(settings: Settings) -> tuple[Account, Client | None] | None:
+    """The mailbox of the settings, and who gives a token for it. Raises NotConfigured."""
+    url = settings.imap_url.get_secret_value()
+    if not url:
+        return None
+    try:
+        account = Account.from_url(url)
+    except ValueError as error:
+        raise NotConfigured(f"INFOMAIL_IMAP_URL: {error}") from None
+    if account.password is not None:
+        return account, None
+    secret = settings.imap_client_secret.get_secret_value()
+    if not (settings.imap_token_url and settings.imap_client_id and secret):
+        raise NotConfigured(
+            "INFOMAIL_IMAP_URL: without a password it needs INFOMAIL_IMAP_TOKEN_URL, "
+            "INFOMAIL_IMAP_CLIENT_ID and INFOMAIL_IMAP_CLIENT_SECRET"
+        )
+    return account, Client(
+        settings.imap_token_url, settings.imap_client_id, secret, settings.imap_scope,
+        settings.http_proxy or None,
+    )  # fmt: skip
 
 
 def retention(settings: Settings) -> Retention:

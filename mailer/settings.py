@@ -29,7 +29,9 @@ class Settings(BaseSettings):
     register_path: Path | None = Field(
         None, description="Folder or CSV file of the register of municipalities that `init` imports"
     )
-    spool: Path = Field(Path("spool"), description="Folder of the delivery journals, one file a worker")
+    spool: Path = Field(
+        Path("spool"), description="Folder of the delivery journals, and of mail until it is in the database"
+    )
 
     public_url: str = Field(
         "http://127.0.0.1:8025", description="Where subscribers reach the pages; every mailed link begins so"
@@ -51,7 +53,18 @@ class Settings(BaseSettings):
     smtp_urls: SecretStr = Field(
         SecretStr("smtp://127.0.0.1:25?starttls=off"),
         description="Relays in order, with commas: smtp://USER:PASSWORD@HOST:PORT?starttls=required"
-        "&connections=4, or smtps://",
+        "&connections=4, or smtps://; operations.md has all options",
+    )
+    domain_limits: str = Field(
+        "",
+        description="What domains may get at most, with commas: DOMAIN connections=N rate=N, the rate in "
+        "mails a second",
+    )
+    error_rate: int = Field(
+        20,
+        ge=0,
+        le=100,
+        description="Percent of failing mails that pause an issue, after 10 of them; 0: none",
     )
     hello_name: str = Field("localhost", description="The name given in EHLO")
     dkim_keys: str = Field(
@@ -63,12 +76,30 @@ class Settings(BaseSettings):
         description="Where bounces go: bounce+{token}@HOST, {token}@HOST, or one fixed address",
     )
     message_id_domain: str = Field("localhost", description="Right-hand side of Message-IDs")
-    lmtp_listen: str = Field("127.0.0.1:8024", description="HOST:PORT the intake listens on; empty: none")
+    lmtp_listen: str = Field("127.0.0.1:8024", description="HOST:PORT the intake takes LMTP on; empty: none")
+    smtp_listen: str = Field("", description="HOST:PORT the intake takes SMTP on; empty: none")
+    imap_url: SecretStr = Field(
+        SecretStr(""),
+        description="A mailbox that reports are delivered into: "
+        "imaps://USER:PASSWORD@HOST:PORT/INBOX?read=Gelesen; empty: none",
+    )
+    imap_token_url: str = Field(
+        "",
+        description="Where an access token for it is had (OAuth2, client credentials) if it has no password",
+    )
+    imap_client_id: str = Field("", description="Who we are to that token server")
+    imap_client_secret: SecretStr = Field(SecretStr(""), description="And our secret there")
+    imap_scope: str = Field(
+        "https://outlook.office365.com/.default", description="What the token is asked for"
+    )
+    maildir: Path | None = Field(
+        None, description="A Maildir of its own that a mail server delivers reports into"
+    )
     inbox_listen: str = Field(
         "", description="HOST:PORT of a local inbox for trying out: takes all mail by SMTP into ./inbox"
     )
 
-    http_proxy: str = Field("", description="Forward proxy for fetching feeds: http://HOST:PORT")
+    http_proxy: str = Field("", description="Forward proxy for feeds and the token server: http://HOST:PORT")
     ca_bundle: Path | None = Field(
         None, description="PEM file of the authorities trusted beside the system's"
     )
@@ -113,7 +144,7 @@ class Settings(BaseSettings):
         1095, ge=1, description="Days that proof of a withdrawn consent is kept, blocked, before it is erased"
     )
 
-    @field_validator("public_url", "http_proxy", "rspamd_url")
+    @field_validator("public_url", "http_proxy", "rspamd_url", "imap_token_url")
     @classmethod
     def _is_web_address(cls, value: str) -> str:
         if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):

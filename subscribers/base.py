@@ -1,12 +1,26 @@
 """What every table shares: names of constraints, instants in UTC, handles."""
 
 import enum
+import json
 import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Enum, Integer, MetaData
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Enum,
+    Integer,
+    MetaData,
+    Text,
+    bindparam,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -78,6 +92,29 @@ def insert_into(session: Session, table: type["Base"]) -> sqlite.Insert | postgr
     if session.get_bind().dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
+
+
+def among(session: Session, column: Any, ids: Iterable[int]) -> ColumnElement[bool]:
+    """Whether a column has one of many numbers, said as one parameter: spelling them out is slow."""
+    return listed(session.get_bind().dialect.name, column, None, numbers(session, ids))
+
+
+def listed(
+    dialect: str, column: Any, parameter: str | None, value: str | list[int] | None = None
+) -> ColumnElement[bool]:
+    """The same for a statement that is put together once; the parameter is what `numbers` makes."""
+    if dialect == "sqlite":
+        said = bindparam(parameter, value, type_=Text, required=value is None)
+        found: ColumnElement[bool] = column.in_(select(func.json_each(said).table_valued("value").c.value))
+    else:
+        array = ARRAY(BigInteger)
+        found = column == func.any(bindparam(parameter, value, type_=array, required=value is None))
+    return found
+
+
+def numbers(session: Session, ids: Iterable[int]) -> str | list[int]:
+    """Many numbers as one parameter."""
+    return json.dumps(list(ids)) if session.get_bind().dialect.name == "sqlite" else list(ids)
 
 
 #: Row ids: BIGINT, but INTEGER on SQLite, which numbers rows by itself only under that name.

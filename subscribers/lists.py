@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from subscribers.addresses import BadAddress, normalise
 from subscribers.chain import Chain, Happening, append
-from subscribers.model import Following, MailingList, Municipality, Visibility, WithoutForeword
+from subscribers.model import Following, InDoubt, MailingList, Municipality, Visibility, WithoutForeword
 
 _LANGUAGES = ("de", "en")
 #: these stand in the head of a mail or in one line of a page; an imprint may have several
@@ -42,6 +42,7 @@ class Described:
     #: 1 to 336, two weeks
     foreword_hours: int | None = None
     without_foreword: WithoutForeword | None = None
+    in_doubt: InDoubt | None = None
 
 
 def add_list(

@@ -79,6 +79,15 @@ class WithoutForeword(enum.StrEnum):
     SKIP = "skip"
 
 
+class InDoubt(enum.StrEnum):
+    """What becomes of a mail of which nobody knows whether it went out: the worker was lost under way."""
+
+    #: it goes once more, with the same Message-ID: perhaps twice, but not never
+    RESEND = "resend"
+    #: it waits until staff have decided
+    HOLD = "hold"
+
+
 class MailingList(Base):
     """Whom a newsletter reaches: of the network (no municipality) or of one municipality."""
 
@@ -108,6 +117,7 @@ class MailingList(Base):
     without_foreword: Mapped[WithoutForeword] = mapped_column(
         one_of(WithoutForeword), default=WithoutForeword.SEND
     )
+    in_doubt: Mapped[InDoubt] = mapped_column(one_of(InDoubt), default=InDoubt.RESEND)
     created_at: Mapped[datetime] = mapped_column(Utc)
 
 
@@ -302,6 +312,8 @@ class RequestKind(enum.StrEnum):
     REMINDER = "reminder"
     OVERDUE = "overdue"
     EMERGENCY = "emergency"
+    #: staff: sending stopped by itself, or mails are held until somebody decides
+    HALTED = "halted"
     #: staff: what was released did not go out, what waited for more items is given up, an issue is sent
     MISSED = "missed"
     GIVEN_UP = "given-up"

@@ -16,11 +16,23 @@ guessed against a server, and the key can be changed: the token names the one it
 import base64
 import binascii
 import enum
+import hashlib
 import hmac
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from functools import lru_cache
+from typing import Any, Self
 
-_ALPHABET = frozenset(b"abcdefghijklmnopqrstuvwxyz234567")
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+#: bytes that SHA-256 takes at a time
+_BLOCK = 64
+#: what stands for each five bits, in whichever byte they are
+_CHARACTERS = _ALPHABET.encode() * 8
+#: groups of five bits that encoding makes room for, a power of two; each becomes a byte
+_GROUPS = 64
+_ROOM = bytes(_GROUPS - 28)
+_HANDLES = struct.Struct(">BBQQ")
 _TAG = 10
 _SIGNED = 2 + 8 + 8
 LENGTH = 45
@@ -84,26 +96,74 @@ class Keys:
 
 def sign(keys: Keys, purpose: Purpose, context: int, subject: int, *, key_id: int | None = None) -> str:
     """The token for these unsigned 64-bit handles; with `key_id` signed by that key, else by the primary."""
+    return sign_each(keys, (purpose,), context, subject, key_id=key_id)[0]
+
+
+def sign_each(
+    keys: Keys, purposes: Sequence[Purpose], context: int, subject: int, *, key_id: int | None = None
+) -> list[str]:
+    """The same for several purposes, in less time than one by one: a mail has three."""
     number = keys.primary_id if key_id is None else key_id
-    signed = bytes((purpose, number)) + context.to_bytes(8, "big") + subject.to_bytes(8, "big")
-    tag = hmac.digest(keys.by_id[number], signed, "sha256")[:_TAG]
-    return base64.b32encode(signed + tag).decode().rstrip("=").lower()
+    key = keys.by_id[number]
+    signed = [_HANDLES.pack(purpose, number, context, subject) for purpose in purposes]
+    return _base32([each + _tag(key, each) for each in signed])
 
 
 def verify(keys: Keys, token: str, purpose: Purpose) -> Token:
     """What a token says, upper or lower case. Raises BadToken for anything but a token of ours."""
     text = token.lower().encode("ascii", "replace")
     # the last character carries 225 - 224 = 1 bit more than there is: only one spelling is ours
-    if len(text) != LENGTH or not _ALPHABET.issuperset(text):
+    if len(text) != LENGTH or not set(_ALPHABET.encode()).issuperset(text):
         raise BadToken
     data = base64.b32decode(text.upper() + b"===")
     signed, tag = data[:_SIGNED], data[_SIGNED:]
     key = keys.by_id.get(signed[1])
-    expected = hmac.digest(key or b"", signed, "sha256")[:_TAG]
+    expected = _tag(key or b"", signed)
     if not hmac.compare_digest(tag, expected) or key is None or signed[0] != purpose:
         raise BadToken
-    if base64.b32encode(data).rstrip(b"=").lower() != text:
+    if _base32([data])[0].encode() != text:
         raise BadToken
     return Token(
         purpose, signed[1], int.from_bytes(signed[2:10], "big"), int.from_bytes(signed[10:18], "big")
     )
+
+
+def _tag(key: bytes, signed: bytes) -> bytes:
+    begun, around = _begun(key)
+    inner, outer = begun.copy(), around.copy()
+    inner.update(signed)
+    outer.update(inner.digest())
+    return bytes(outer.digest()[:_TAG])
+
+
+@lru_cache(maxsize=16)
+def _begun(key: bytes) -> tuple[Any, Any]:
+    """Both hashes of HMAC-SHA-256 with the key in them (RFC 2104 2 and 4): `hmac` begins anew each time."""
+    block = (key if len(key) <= _BLOCK else hashlib.sha256(key).digest()).ljust(_BLOCK, b"\0")
+    return tuple(hashlib.sha256(bytes(byte ^ pad for byte in block)) for pad in (0x36, 0x5C))  # type: ignore[return-value]  # two
+
+
+def _base32(data: Sequence[bytes]) -> list[str]:
+    """28 bytes each as 45 characters each, in a fraction of the time that base64.b32encode takes.
+
+    All bits are one number, in which each step pulls the halves of all groups of five bits apart at once.
+    """
+    # 224 bits and a zero are 45 of the 64 groups that a token has room for here
+    number = int.from_bytes(_ROOM.join([b"", *data]), "big") << 1
+    for right, left, width in _halves(len(data)):
+        number = number & right | (number & left) << width
+    text = number.to_bytes(_GROUPS * len(data), "big").translate(_CHARACTERS).decode()
+    return [text[end - LENGTH : end] for end in range(_GROUPS, len(text) + 1, _GROUPS)]
+
+
+@lru_cache(maxsize=8)
+def _halves(tokens: int) -> list[tuple[int, int, int]]:
+    """For groups of 64, 32 ... 2 times five bits: masks of their halves, and how far apart those go."""
+    steps, size = [], _GROUPS
+    while size > 1:
+        # by now such groups stand in as many bytes
+        half = size // 2
+        right = sum((1 << 5 * half) - 1 << 8 * size * n for n in range(tokens * _GROUPS // size))
+        steps.append((right, right << 5 * half, 3 * half))
+        size = half
+    return steps

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from mailer.database import Database, upgrade
+from mailer.database import Database
+from mailer.schema import upgrade
 
 pytest_plugins = ["tests.services.postgresql"]
 

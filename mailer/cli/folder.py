@@ -26,6 +26,8 @@ from mailer.installation import (
     NotConfigured,
     connect,
     dkim_signer,
+    domain_limits,
+    imap_account,
     load_plan,
     migrate,
     open_pool,
@@ -67,7 +69,15 @@ def check() -> None:
     """Say what is wrong in plan, settings and templates of this folder, with line numbers."""
     settings = read_settings()
     problems = list(_misspelt(Path(".env")))
-    for part in (load_plan, signing_keys, suppression_key, open_pool, dkim_signer):
+    for part in (
+        load_plan,
+        signing_keys,
+        suppression_key,
+        open_pool,
+        domain_limits,
+        dkim_signer,
+        imap_account,
+    ):
         try:
             part(settings)
         except NotConfigured as problem:

@@ -25,6 +25,7 @@ from mailer.cli.surroundings import (
     print_json,
 )
 from mailer.cli.tables import print_table
+from mailer.cli.watching import watch
 from mailer.installation import Installation, open_pool
 from mailer.issues.begin import NoSuchList
 from mailer.issues.compose import NotADraft, compose, suggest
@@ -47,6 +48,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Numbers of t
 app.command("verify")(verify_)
 app.command("preflight")(preflight_)
 app.command("provenance")(provenance_)
+app.command("watch")(watch)
 app.command("draft")(draft_)
 
 

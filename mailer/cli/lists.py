@@ -10,6 +10,7 @@ from mailer.installation import load_plan
 from subscribers.lists import BadList, Described, add_list, edit_list
 from subscribers.model import (
     Following,
+    InDoubt,
     MailingList,
     Subscription,
     SubscriptionState,
@@ -34,6 +35,9 @@ _FOLLOWING = typer.Option(
 _COORDINATOR = typer.Option(None, metavar="ADDRESS", help="Who is told that a foreword can be written.")
 _FOREWORD_HOURS = typer.Option(None, metavar="N", help="How long there is for it after the release: 48.")
 _WITHOUT = typer.Option(None, "--without-foreword", help="What becomes of it without: send or skip.")
+_IN_DOUBT = typer.Option(
+    None, "--in-doubt", help="Mails of which nobody knows whether they went: resend, or hold for staff."
+)
 _PRIVACY_VERSION = typer.Option(None, metavar="TEXT", help="Version of that notice, such as its date.")
 
 
@@ -55,6 +59,7 @@ def add(
     coordinator: str = _COORDINATOR,
     foreword_hours: int = _FOREWORD_HOURS,
     without_foreword: WithoutForeword = _WITHOUT,
+    in_doubt: InDoubt = _IN_DOUBT,
     who: str = AS,
 ) -> None:
     """Make a list."""
@@ -73,6 +78,7 @@ def add(
         coordinator=coordinator,
         foreword_hours=foreword_hours,
         without_foreword=without_foreword,
+        in_doubt=in_doubt,
     )
     with open_database() as database, database.write() as session:
         _check_follows(follows)
@@ -99,6 +105,7 @@ def edit(
     coordinator: str = _COORDINATOR,
     foreword_hours: int = _FOREWORD_HOURS,
     without_foreword: WithoutForeword = _WITHOUT,
+    in_doubt: InDoubt = _IN_DOUBT,
     who: str = AS,
 ) -> None:
     """Describe a list anew and print what changed; "" takes something back. The key never changes."""
@@ -117,6 +124,7 @@ def edit(
         coordinator=coordinator,
         foreword_hours=foreword_hours,
         without_foreword=without_foreword,
+        in_doubt=in_doubt,
     )
     with open_database() as database, database.write() as session:
         _check_follows(follows)
@@ -156,6 +164,7 @@ def list_(as_json: bool = JSON) -> None:
                 "coordinator": row.coordinator,
                 "foreword_hours": row.foreword_hours,
                 "without_foreword": row.without_foreword.value,
+                "in_doubt": row.in_doubt.value,
                 "active": active.get(row.key, 0),
             }
             for row in session.scalars(select(MailingList).order_by(MailingList.key))

@@ -9,8 +9,10 @@ from sqlalchemy import select
 from mailer.cli import Refused
 from mailer.cli.surroundings import JSON, now, open_database, open_house, print_json
 from mailer.cli.tables import print_table
-from mailer.receipts.intake import LARGEST, take
+from mailer.receipts.arrivals import LARGEST
+from mailer.receipts.intake import take
 from mailer.receipts.model import Receipt, ReceiptState
+from mailer.receipts.opening import BYTES
 from mailer.receipts.report import Report, read_report
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Bounces, complaints and the like.")
@@ -42,7 +44,8 @@ def read(
     """Say what each mail is about, without changing anything. With --json a line a mail."""
     for path in files:
         try:
-            report = read_report(path.read_bytes())
+            with path.open("rb") as mail:
+                report = read_report(mail.read(BYTES))
         except OSError as error:
             raise Refused(f"{path}: {error.strerror}") from None
         if as_json:
@@ -92,7 +95,7 @@ def _report(path: Path, report: Report) -> dict[str, object]:
                 "kind": str(each.kind),
                 "status": each.status,
                 "action": each.action,
-                "reason": each.reason,
+                "reason": str(each.reason or ""),
             }
             for each in report.recipients
         ],

@@ -1,18 +1,15 @@
-"""The roles: `serve`, `web`, `worker`, `clock`, `intake`."""
+"""The roles that share a process: `serve`, `web`, `clock`, `intake`."""
 
 import asyncio
 
 import typer
-from sqlalchemy import func, select
 
 from mailer import clock as timing
-from mailer import daemon
 from mailer.cli import Refused
-from mailer.cli.surroundings import now, open_house, print_json
-from mailer.installation import Installation, NotConfigured
+from mailer.cli.surroundings import now, open_house
+from mailer.daemon.serve import serve as serve_roles
+from mailer.installation import NotConfigured
 from mailer.logs import write_logs
-from mailer.outbox.claim import next_due
-from mailer.outbox.model import Delivery, DeliveryState
 
 
 def serve() -> None:
@@ -48,47 +45,10 @@ def clock(
     )
 
 
-def worker(
-    drain: bool = typer.Option(False, "--drain", help="Deliver until nothing is due now, and exit."),
-    as_json: bool = typer.Option(False, "--json", help="With --drain: print the counts as JSON."),
-    child: bool = typer.Option(False, "--child", hidden=True),
-) -> None:
-    """Deliver what the outbox holds."""
-    write_logs()
-    with open_house() as house:
-        if not drain:
-            asyncio.run(daemon.run_worker(house, as_child=child))
-            return
-        asyncio.run(daemon.drain(house))
-        _report(house, as_json)
-
-
-def _report(house: Installation, as_json: bool) -> None:
-    """Exit code 1 with the counts when something is deferred or held."""
-    with house.database.read() as session:
-        rows = session.execute(
-            select(Delivery.state, func.count())
-            .where(Delivery.state.in_([DeliveryState.DEFERRED, DeliveryState.HELD]))
-            .group_by(Delivery.state)
-        )
-        left = {state.value: n for state, n in rows}
-        due = next_due(session)
-    if as_json:
-        print_json({"deferred": left.get("deferred", 0), "held": left.get("held", 0), "next": due})
-    if left:
-        counts = ", ".join(f"{n} {state}" for state, n in sorted(left.items()))
-        until = (
-            f"; next try at {due.astimezone(house.plan.timezone).isoformat(timespec='seconds')}"
-            if due
-            else ""
-        )
-        raise Refused(f"not everything is delivered: {counts}{until}")
-
-
 def _serve(**roles: bool) -> None:
     write_logs()
     with open_house() as house:
         try:
-            asyncio.run(daemon.serve(house, **roles))
+            asyncio.run(serve_roles(house, **roles))
         except NotConfigured as problem:
             raise Refused(str(problem)) from None

@@ -4,17 +4,22 @@
     composing   the issues whose time has come
     reminding   what staff are told of those that wait for their release
     starting    approved issues, on their way
+    alarming    what staff are told of those that are under way and stopped
     archiving   the mails of sent issues, for everybody
+    collecting  mailboxes that reports are delivered into
     people      what people are owed: offices, mails, what came back, what is kept no longer
 
 Every function may be called as often as one likes: the keys in the database make a second
 clock, or a second call, change nothing.
 """
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
+from mailer.clock.alarming import alarm
 from mailer.clock.archiving import archive_sent
+from mailer.clock.collecting import collect, mailboxes
 from mailer.clock.composing import compose_due, settle_forewords, suggest_new
 from mailer.clock.fetching import refresh_feeds, sync_feeds
 from mailer.clock.people import (
@@ -33,11 +38,14 @@ from mailer.installation import Installation
 __all__ = [
     "NotReady",
     "Ticked",
+    "alarm",
     "answer_requests",
     "archive_sent",
     "ask_holders",
+    "collect",
     "compose_due",
     "lapse_offices",
+    "mailboxes",
     "read_receipts",
     "refresh_feeds",
     "remind",
@@ -77,6 +85,7 @@ class Ticked:
 
 async def tick(house: Installation, *, now: datetime) -> Ticked:
     """Everything that is due, once, in the order of the river."""
+    await asyncio.to_thread(collect, house, now=now)
     return Ticked(
         lapsed=lapse_offices(house, now=now),
         asked=ask_holders(house, now=now),
@@ -84,7 +93,7 @@ async def tick(house: Installation, *, now: datetime) -> Ticked:
         composed=compose_due(house, now=now),
         suggested=suggest_new(house, now=now),
         forewords=settle_forewords(house, now=now),
-        reminded=remind(house, now=now),
+        reminded=remind(house, now=now) + alarm(house, now=now),
         started=start_due(house, now=now),
         archived=archive_sent(house, now=now),
         contributors=tell_contributors(house, now=now),

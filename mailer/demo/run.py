@@ -16,20 +16,28 @@ from pathlib import Path
 import uvicorn
 from sqlalchemy import func, select
 
-from mailer import clock, daemon, schedule
+from mailer import clock, schedule
+from mailer.daemon.worker import drain
 from mailer.demo import returns
 from mailer.demo.feeds import serve_feeds
 from mailer.demo.people import write_people
 from mailer.demo.place import feeds_on_loopback, only_one, settings_for
 from mailer.inbox import serve_inbox
-from mailer.installation import Installation, NotConfigured, listen_on, open_installation
+from mailer.installation import (
+    Installation,
+    NotConfigured,
+    listen_on,
+    open_arrivals,
+    open_installation,
+)
 from mailer.issues.compose import compose
 from mailer.issues.model import Issue, IssueState, entries_of, issues_of, last_slot
 from mailer.issues.release import act_on
 from mailer.issues.workflow import Act
 from mailer.outbox import figures
 from mailer.outbox.model import Delivery, DeliveryState
-from mailer.receipts.intake import serve_intake
+from mailer.receipts.intake import serve_intake, store_arrivals
+from mailer.receipts.listening import Speaks
 from mailer.render.model import Edition
 from mailer.settings import Settings
 from mailer.setup import set_up
@@ -83,6 +91,7 @@ class _Demo:
         newsletters = list(house.plan.newsletters.values())
         by_hand = [each for each in newsletters if each.release == "required"]
         self.by_hand = (by_hand or newsletters)[0]
+        self.arrivals = open_arrivals(house.settings)
         self.by_itself = [each for each in newsletters if each.release == "none"]
 
     async def run(self) -> int:
@@ -92,8 +101,9 @@ class _Demo:
             serve_inbox(listen_on("INBOX_LISTEN", settings.inbox_listen)),
             serve_intake(
                 self.house.database,
+                self.arrivals,
                 self.house.letterhead.return_path,
-                listen_on("LMTP_LISTEN", settings.lmtp_listen),
+                [(listen_on("LMTP_LISTEN", settings.lmtp_listen), Speaks.LMTP)],
                 now=_now,
             ),
         ):
@@ -164,7 +174,7 @@ class _Demo:
             raise NotConfigured(f"schedule.toml: no section of {self.by_hand.key} takes any item of the demo")
         if issue.state is IssueState.APPROVED:
             self.tell(f"frozen: {clock.start(self.house, issue_id, actor=_ACTOR, now=_now())} deliveries")
-        await daemon.drain(self.house)
+        await drain(self.house)
         self.tell("delivered")
 
     async def _hear_back(self, issue_id: int) -> None:
@@ -177,6 +187,7 @@ class _Demo:
         if len(mails) > 2:
             async with self._pages() as address:
                 await returns.unsubscribe(mails[2], settings.public_url, address)
+        store_arrivals(self.house.database, self.arrivals)
         clock.read_receipts(self.house, now=_now())
         self.tell("heard back: one bounce, one complaint, one unsubscribe")
 
@@ -216,7 +227,7 @@ class _Demo:
             planned = self._next_slot(newsletter)
             clock.compose_due(self.house, now=planned, newsletters=[newsletter])
             started = clock.start_due(self.house, now=planned)
-            await daemon.drain(self.house)
+            await drain(self.house)
             self.tell(f"{newsletter.title}: {len(started)} issue sent by the clock")
 
     def _next_slot(self, newsletter: schedule.Newsletter) -> datetime:

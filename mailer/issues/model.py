@@ -80,6 +80,8 @@ class Issue(Base):
     #: which secret key signs this issue's tokens, fixed at freeze so that Message-IDs are stable
     key_id: Mapped[int | None]
     frozen_at: Mapped[datetime | None] = mapped_column(Utc)
+    #: sending stopped by itself, until it is resumed: how many mails failed of how many ("12/40"); else ""
+    halted: Mapped[str] = mapped_column(Text, default="")
     sent_at: Mapped[datetime | None] = mapped_column(Utc)
 
     @property

@@ -33,6 +33,8 @@ def act_on(session: Session, issue: Issue, act: Act, *, actor: str, now: datetim
         _approve(session, issue, actor=actor, now=now)
         return
     issue.state = next_state(issue.state, act)
+    if act is Act.RESUME:
+        issue.halted, issue.told = "", [kind for kind in issue.told if kind != RequestKind.HALTED]
     put_on_record(session, issue, act, actor=actor, now=now)
 
 

@@ -20,15 +20,18 @@ def ask_for_mail(
     people: int,
     actor: str,
     now: datetime,
+    held: int = 0,
 ) -> int:
     """Have those who look after the newsletter told about an issue; how many it is.
 
-    `people` is how many would get the issue now. What else only the plan knows goes along.
+    `people` is how many would get the issue now, `held` how many of its mails wait for a decision. What
+    else only the plan knows goes along.
     """
     to = recipients(newsletter, kind)
     details = {
         "issue": f"{issue.handle:016x}",
         "people": people,
+        "held": held,
         "until": (issue.send_at + newsletter.late).isoformat() if issue.has_time else "",
         "feeds": source_keys(session, newsletter),
     }

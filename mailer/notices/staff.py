@@ -30,7 +30,7 @@ def about_issue(session: Session, desk: Desk, request: Request, now: datetime) -
     """A mail to one of the staff about an issue: what of it is open, and what stands in it.
 
     What was released or cancelled since it was asked for needs no reminder any more; that somebody
-    released alone is told in any case.
+    released alone, or that sending stopped, is told in any case.
     """
     issue = _issue(session, desk, request)
     assert request.address is not None
@@ -69,6 +69,7 @@ def about_issue(session: Session, desk: Desk, request: Request, now: datetime) -
             "changed": [typeset(entry.title) for entry in changed_entries(session, issue)],
             "feeds": [asdict(source) for source in silent_sources(session, request.details["feeds"], issue)],
             "sections": _sections(entries),
+            **(_stopped(issue, request) if request.kind is RequestKind.HALTED else {}),
         },
     )
 
@@ -77,6 +78,7 @@ _OPEN = ("draft", "review", "edited")
 #: how an issue stands when a mail of this kind is still of use
 _WORTH_A_MAIL = {
     RequestKind.EMERGENCY: tuple(IssueState),
+    RequestKind.HALTED: tuple(IssueState),
     RequestKind.MISSED: ("approved",),
     RequestKind.GIVEN_UP: ("cancelled",),
 }
@@ -138,6 +140,14 @@ def _issue(session: Session, desk: Desk, request: Request) -> Issue:
     if issue is None:
         raise Dropped("gone")
     return issue
+
+
+def _stopped(issue: Issue, request: Request) -> dict[str, Any]:
+    """How many mails failed of how many, if sending stopped for that; how many are held."""
+    return {
+        "halted": issue.halted.split("/") if issue.halted else None,
+        "held": request.details["held"],
+    }
 
 
 def _stands(issue: Issue, entries: Sequence[Entry]) -> str:

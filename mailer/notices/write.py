@@ -33,6 +33,7 @@ _ANSWERS: dict[RequestKind, Callable[[Session, Desk, Request, datetime], Notice]
     RequestKind.REMINDER: staff.about_issue,
     RequestKind.OVERDUE: staff.about_issue,
     RequestKind.EMERGENCY: staff.about_issue,
+    RequestKind.HALTED: staff.about_issue,
     RequestKind.MISSED: staff.about_issue,
     RequestKind.GIVEN_UP: staff.about_issue,
     RequestKind.ISSUE_SENT: staff.issue_sent,

@@ -27,7 +27,6 @@ def cancel_open(session: Session, issue_id: int, *, actor: str, now: datetime) -
             .execution_options(synchronize_session=False)
         )
         for row in ended:
-            changes[Count(issue_id, *row, "", state, "")] -= 1
             changes[Count(issue_id, *row, "", DeliveryState.SKIPPED, "cancelled")] += 1
             cancelled += 1
     figures.add(session, actor, changes.items())

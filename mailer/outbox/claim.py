@@ -5,22 +5,41 @@ the fence, so a worker that lost its lease can settle nothing. Any number of wor
 PostgreSQL, each taking rows that no other holds (SKIP LOCKED); on SQLite the write lock does that.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    Select,
+    String,
+    Update,
+    and_,
+    bindparam,
+    case,
+    exists,
+    false,
+    func,
+    select,
+    true,
+    type_coerce,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from mailer.issues.model import Issue, IssueState
 from mailer.notices.model import Notice
 from mailer.outbox import figures
-from mailer.outbox.model import Delivery, DeliveryState
-from subscribers.audience import may_receive
+from mailer.outbox.domains import Turns
+from mailer.outbox.model import Delivery, DeliveryState, Priority
+from subscribers.base import Utc, among, listed, numbers
 from subscribers.model import (
     Format,
     FormOfAddress,
+    InDoubt,
+    MailingList,
     Subscriber,
     Subscription,
     SubscriptionState,
@@ -29,9 +48,8 @@ from subscribers.model import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """One delivery to be tried now, with all that filling its mail takes."""
+class Claimed(NamedTuple):
+    """One delivery to be tried now, with all that filling its mail takes; a tuple: millions are made."""
 
     id: int
     #: which try this is, from 1
@@ -45,7 +63,9 @@ class Claimed:
     subscriber: int
     key_id: int
     address: str
-    form: FormOfAddress
+    domain: str
+    #: a FormOfAddress
+    form: str
     title: str
     given: str
     family: str
@@ -54,200 +74,277 @@ class Claimed:
 
 
 def claim(
-    session: Session, *, worker: str, limit: int, lease_until: datetime, now: datetime, today: date
+    session: Session,
+    *,
+    worker: str,
+    limit: int,
+    lease_until: datetime,
+    now: datetime,
+    today: date,
+    bulk: int | None = None,
+    turns: Turns | None = None,
 ) -> list[Claimed]:
     """Up to `limit` deliveries that are due, notices first; they are `sending` and this worker's now.
 
-    Fewer than picked come back where somebody left, paused, was suppressed or erased since the freeze:
-    those are skipped, with the reason, in the same transaction.
+    At most `bulk` of them are no notices. Fewer than picked come back where somebody left, paused, was
+    suppressed or erased since the freeze: those are skipped, with the reason, in the same transaction. Those
+    whose domain has to wait (`turns`) are deferred, without having been tried.
     """
-    picked: dict[int, DeliveryState] = {}
-    for due in _due(now):
-        if len(picked) < limit:
-            picked.update(_pick(session, due, limit - len(picked)))
+    picked = _pick(session, limit, limit if bulk is None else bulk, now)
     if not picked:
         return []
-    session.execute(
+    # by the connection: as entities, rows and statements would take the session several times as long
+    connection = session.connection()
+    dialect, ids = connection.dialect.name, numbers(session, picked)
+    connection.execute(_take(dialect), {"ids": ids, "by": worker, "until": lease_until})
+    rows = connection.execute(_with_person(dialect), {"ids": ids, "today": today}).all()
+    left_out = _skip_the_barred(session, worker, rows, now)
+    if turns is not None and (watched := turns.domains):
+        left_out |= _defer_by_domain(session, rows, left_out, turns, watched)
+    if not left_out:
+        return [Claimed._make(row[:_CLAIMED]) for row in rows]
+    return [Claimed._make(row[:_CLAIMED]) for row in rows if row.id not in left_out]
+
+
+def release(session: Session, *, worker: str, only: Sequence[int] | None = None) -> int:
+    """Give back what this worker has under way, or these of it, and did not begin: it was no try.
+
+    Returns how many it was.
+    """
+    whose = (Delivery.worker == worker, *((among(session, Delivery.id, only),) if only is not None else ()))
+    return _give_back(session, *whose, attempts=Delivery.attempts - 1)
+
+
+def doubt(session: Session, *whose: ColumnElement[bool]) -> int:
+    """Decide about what nobody knows of any more whether it went out: what a dead worker had under way.
+
+    It goes once more, with the same Message-ID, or is held for staff, as its list says. Returns how many.
+    """
+    # what is locked is being settled now, or by somebody who was stopped amid it: nobody waits for that
+    free = session.scalars(
+        select(Delivery.id).where(*_UNDER_WAY, *whose).with_for_update(skip_locked=True)
+    ).all()
+    if not free:
+        return 0
+    these = among(session, Delivery.id, free)
+    holding = select(MailingList.key).where(MailingList.in_doubt == InDoubt.HOLD)
+    held: Any = session.execute(
         update(Delivery)
-        .where(Delivery.id.in_(picked))
+        .where(*_UNDER_WAY, these, Delivery.issue_id.is_not(None), Delivery.list_key.in_(holding))
+        .values(state=DeliveryState.HELD, reason=IN_DOUBT, lease_until=None),
+        execution_options=_COUNTED,
+    )
+    count: int = held.rowcount
+    return count + _give_back(session, these)
+
+
+def next_due(session: Session) -> datetime | None:
+    """When the next deferred delivery is to be tried again."""
+    deferred = Delivery.due_at.is_not(None), Delivery.state == DeliveryState.DEFERRED
+    return session.scalar(select(func.min(Delivery.due_at)).where(*deferred))
+
+
+def has_notices(session: Session) -> bool:
+    """Whether a notice waits to be claimed."""
+    waiting = select(Delivery.id).where(*_OPEN, *_NOTICES, Delivery.state == DeliveryState.PENDING)
+    return session.scalar(waiting.limit(1)) is not None
+
+
+#: why a delivery is held: whether it went out is not known
+IN_DOUBT = "in-doubt"
+
+_CLAIMED = len(Claimed._fields)
+_PLAIN = {"synchronize_session": False}
+_COUNTED = {"preserve_rowcount": True, "synchronize_session": False}
+_OPEN = (Delivery.settled_at.is_(None),)
+_UNDER_WAY = (*_OPEN, Delivery.state == DeliveryState.SENDING)
+_NOTICES = (Delivery.priority == int(Priority.NOTICE),)
+_BULK = (Delivery.priority == int(Priority.BULK),)
+
+
+def _give_back(session: Session, *whose: ColumnElement[bool], **values: Any) -> int:
+    given_back: Any = session.execute(
+        update(Delivery)
+        .where(*_UNDER_WAY, *whose)
+        .values(state=DeliveryState.PENDING, lease_until=None, **values),
+        execution_options=_COUNTED,
+    )
+    count: int = given_back.rowcount
+    return count
+
+
+def _pick(session: Session, limit: int, bulk: int, now: datetime) -> list[int]:
+    """What is due, in the order it is taken: notices; of bulk some that was deferred, then what is fresh."""
+    picked = _due(session, limit, now, *_NOTICES)
+    picked += _fresh(session, limit - len(picked), *_NOTICES)
+    room = min(bulk, limit - len(picked))
+    if room > 0:
+        picked += _pick_bulk(session, room, now)
+    if len(picked) < limit and doubt(session, Delivery.lease_until < now):
+        return _pick(session, limit, bulk, now)
+    return picked
+
+
+def _pick_bulk(session: Session, room: int, now: datetime) -> list[int]:
+    sending = session.scalars(
+        select(Issue.id).where(Issue.state == IssueState.SENDING).order_by(Issue.id)
+    ).all()
+    if not sending:
+        return []
+    # neither what is fresh nor what was deferred waits for the end of the other
+    again = _due(session, room, now, *_BULK, Delivery.issue_id.in_(sending))
+    half = again[: (room + 1) // 2]
+    fresh: list[int] = []
+    for issue in sending:
+        fresh += _fresh(session, room - len(half) - len(fresh), *_BULK, Delivery.issue_id == issue)
+    return half + fresh + again[len(half) : room - len(fresh)]
+
+
+def _fresh(session: Session, limit: int, *which: ColumnElement[bool]) -> list[int]:
+    if limit <= 0:
+        return []
+    query = (
+        select(Delivery.id)
+        .where(*_OPEN, Delivery.state == DeliveryState.PENDING, *which)
+        .order_by(Delivery.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return list(session.scalars(query))
+
+
+def _due(session: Session, limit: int, now: datetime, *which: ColumnElement[bool]) -> list[int]:
+    query = (
+        select(Delivery.id)
+        # by the index of what is due: nothing is said of settled_at, so that no other one fits
+        .where(Delivery.due_at <= now, Delivery.state == DeliveryState.DEFERRED, *which)
+        .order_by(Delivery.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return list(session.scalars(query))
+
+
+# put together once for each engine: that takes longer than it takes the database to do it
+
+
+@lru_cache(maxsize=2)
+def _take(dialect: str) -> Update:
+    return (
+        update(Delivery)
+        .where(listed(dialect, Delivery.id, "ids"))
         .values(
             state=DeliveryState.SENDING,
-            worker=worker,
-            lease_until=lease_until,
+            worker=bindparam("by"),
+            lease_until=bindparam("until", type_=Utc),
             attempts=Delivery.attempts + 1,
             due_at=None,
         )
     )
-    rows = session.execute(_with_person(picked, today)).all()
-    barred = {row.id: reason for row in rows if (reason := _barred(row))}
-    for reason in set(barred.values()):
-        ids = [delivery for delivery, why in barred.items() if why == reason]
+
+
+@lru_cache(maxsize=2)
+def _with_person(dialect: str) -> Select[*tuple[Any, ...]]:
+    today = bindparam("today", type_=Date)
+    suppressed = exists().where(Suppression.address_hash == Subscriber.address_hash).correlate(Subscriber)
+    is_notice = Delivery.notice_id.is_not(None)
+    barred = case(
+        # who is erased has no address either; a notice may go to somebody who never was a subscriber
+        (Delivery.address == "", "erased"),
+        # an erased address bars bulk, but its owner may sign up again and confirm
+        (is_notice & suppressed.where(Suppression.reason != SuppressionReason.ERASED), "suppressed"),
+        (is_notice, ""),
+        (Delivery.subscriber_id.is_(None), "erased"),
+        (suppressed, "suppressed"),
+        (func.coalesce(Subscription.state != SubscriptionState.ACTIVE, true()), "unsubscribed"),
+        (func.coalesce(Subscription.paused_until > today, false()), "paused"),
+        else_="",
+    )
+    return (
+        select(
+            # as Claimed has them
+            Delivery.id,
+            Delivery.attempts,
+            Delivery.issue_id,
+            Delivery.edition_id,
+            Notice.message,
+            func.coalesce(Issue.handle, Notice.handle).label("context"),
+            Delivery.subscriber_handle,
+            func.coalesce(Issue.key_id, Notice.key_id).label("key_id"),
+            Delivery.address,
+            Delivery.domain,
+            func.coalesce(type_coerce(Subscriber.form, String), FormOfAddress.NEUTRAL.value),
+            func.coalesce(Subscriber.title, ""),
+            func.coalesce(Subscriber.given, ""),
+            func.coalesce(Subscriber.family, ""),
+            func.coalesce(Subscriber.language, ""),
+            func.coalesce(type_coerce(Subscriber.format, String) == Format.TEXT.value, false()),
+            # and what decides whether it may go
+            barred.label("barred"),
+            Delivery.list_key,
+            Delivery.municipality,
+        )
+        .outerjoin(Issue, Issue.id == Delivery.issue_id)
+        .outerjoin(Notice, Notice.id == Delivery.notice_id)
+        .outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
+        .outerjoin(
+            Subscription,
+            and_(
+                Subscription.subscriber_id == Delivery.subscriber_id,
+                Subscription.list_key == Delivery.list_key,
+            ),
+        )
+        .where(listed(dialect, Delivery.id, "ids"))
+        .order_by(Delivery.priority, Delivery.id)
+    )
+
+
+def _skip_the_barred(session: Session, worker: str, rows: Sequence[Any], now: datetime) -> set[int]:
+    barred = [row for row in rows if row.barred]
+    for reason in {row.barred for row in barred}:
         session.execute(
             update(Delivery)
-            .where(Delivery.id.in_(ids))
+            .where(among(session, Delivery.id, [row.id for row in barred if row.barred == reason]))
             .values(
                 state=DeliveryState.SKIPPED,
                 reason=reason,
                 lease_until=None,
                 attempts=Delivery.attempts - 1,
                 settled_at=now,
-            )
+            ),
+            execution_options=_PLAIN,
         )
-    figures.add(session, worker, _changes(rows, picked, barred))
-    return [_claimed(row) for row in rows if row.id not in barred]
+    if barred:
+        figures.add(session, worker, (change for row in barred for change in _skipped(row)))
+    return {row.id for row in barred}
 
 
-def release(session: Session, *, worker: str, actor: str) -> int:
-    """Give back what a dead worker still had under way: how many it was."""
-    rows = session.execute(
-        select(*_FIGURED).where(Delivery.worker == worker, Delivery.state == DeliveryState.SENDING)
-    ).all()
-    session.execute(
-        update(Delivery)
-        .where(Delivery.id.in_([row.id for row in rows]))
-        .values(state=DeliveryState.PENDING, lease_until=None)
+def _skipped(row: Any) -> Iterable[tuple[figures.Count, int]]:
+    if row.issue_id is not None:  # a notice is in no figure
+        where = (row.issue_id, row.list_key, row.municipality, row.domain)
+        yield figures.Count(*where, "", DeliveryState.SKIPPED, row.barred), 1
+
+
+def _defer_by_domain(
+    session: Session, rows: Sequence[Any], left_out: Collection[int], turns: Turns, watched: Collection[str]
+) -> set[int]:
+    waits = [
+        {"b_id": row.id, "b_due_at": until}
+        for row in rows
+        if row.domain in watched and row.id not in left_out and (until := turns.wait(row.domain)) is not None
+    ]
+    if waits:
+        session.connection().execute(_DEFER, waits)
+    return {wait["b_id"] for wait in waits}
+
+
+_DEFER = (
+    update(Delivery)
+    .where(Delivery.id == bindparam("b_id"))
+    .values(
+        state=DeliveryState.DEFERRED,
+        due_at=bindparam("b_due_at"),
+        lease_until=None,
+        attempts=Delivery.attempts - 1,
     )
-    figures.add(
-        session,
-        actor,
-        (change for row in rows for change in moved(row, DeliveryState.SENDING, DeliveryState.PENDING)),
-    )
-    return len(rows)
-
-
-def next_due(session: Session) -> datetime | None:
-    """When the next deferred delivery is to be tried again."""
-    return session.scalar(select(func.min(Delivery.due_at)).where(Delivery.state == DeliveryState.DEFERRED))
-
-
-#: the columns that a figure is counted by
-_FIGURED = (Delivery.id, Delivery.issue_id, Delivery.list_key, Delivery.municipality, Delivery.domain)
-
-
-def moved(
-    row: Any,
-    old: DeliveryState,
-    new: DeliveryState,
-    *,
-    relay: str = "",
-    reason: str = "",
-) -> Iterable[tuple[figures.Count, int]]:
-    """The two figures that a move of one delivery changes; a notice is in none."""
-    if row.issue_id is None:
-        return ()
-
-    def count(state: str, relay: str, reason: str) -> figures.Count:
-        return figures.Count(row.issue_id, row.list_key, row.municipality, row.domain, relay, state, reason)
-
-    return (count(old, "", ""), -1), (count(new, relay, reason), 1)
-
-
-def _due(now: datetime) -> Iterable[tuple[DeliveryState, ColumnElement[bool]]]:
-    """What is due, in the order it is taken: fresh, deferred long enough, left by a worker past its lease."""
-    yield DeliveryState.PENDING, true()
-    yield DeliveryState.DEFERRED, Delivery.due_at <= now
-    yield DeliveryState.SENDING, Delivery.lease_until < now
-
-
-def _pick(
-    session: Session, due: tuple[DeliveryState, ColumnElement[bool]], limit: int
-) -> list[tuple[int, DeliveryState]]:
-    state, when = due
-    query = (
-        select(Delivery.id)
-        .outerjoin(Issue, Issue.id == Delivery.issue_id)
-        .where(
-            Delivery.state == state,
-            when,
-            or_(Delivery.notice_id.is_not(None), Issue.state == IssueState.SENDING),
-        )
-        .order_by(Delivery.priority, Delivery.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=Delivery)
-    )
-    return [(delivery, state) for delivery in session.scalars(query)]
-
-
-def _with_person(ids: Iterable[int], today: date) -> Select[*tuple[Any, ...]]:
-    subscription = exists().where(
-        Subscription.subscriber_id == Delivery.subscriber_id,
-        Subscription.list_key == Delivery.list_key,
-        Subscription.state == SubscriptionState.ACTIVE,
-    )
-    suppressed = select(func.count()).where(Suppression.address_hash == Subscriber.address_hash)
-    return (
-        select(
-            *_FIGURED,
-            Delivery.attempts,
-            Delivery.edition_id,
-            Delivery.notice_id,
-            Delivery.subscriber_id,
-            Delivery.subscriber_handle,
-            Delivery.address,
-            Notice.message,
-            func.coalesce(Issue.handle, Notice.handle).label("context"),
-            func.coalesce(Issue.key_id, Notice.key_id).label("key_id"),
-            Subscriber.form,
-            Subscriber.title,
-            Subscriber.given,
-            Subscriber.family,
-            Subscriber.language,
-            Subscriber.format,
-            subscription.label("active"),
-            subscription.where(may_receive(Subscription, today)).label("may_receive"),
-            suppressed.correlate(Subscriber).scalar_subquery().label("suppressed"),
-            # an erased address bars bulk, but its owner may sign up again and confirm
-            suppressed.where(Suppression.reason != SuppressionReason.ERASED)
-            .correlate(Subscriber)
-            .scalar_subquery()
-            .label("barred"),
-        )
-        .outerjoin(Issue, Issue.id == Delivery.issue_id)
-        .outerjoin(Notice, Notice.id == Delivery.notice_id)
-        .outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
-        .where(Delivery.id.in_(ids))
-        .order_by(Delivery.priority, Delivery.id)
-    )
-
-
-def _barred(row: Any) -> str:
-    # who is erased has no address either; a notice may go to somebody who never was a subscriber
-    if not row.address or (row.subscriber_id is None and row.notice_id is None):
-        return "erased"
-    if row.notice_id is not None:
-        return "suppressed" if row.barred else ""
-    if row.suppressed:
-        return "suppressed"
-    if not row.active:
-        return "unsubscribed"
-    return "" if row.may_receive else "paused"
-
-
-def _changes(
-    rows: Iterable[Any], picked: dict[int, DeliveryState], barred: dict[int, str]
-) -> Iterable[tuple[figures.Count, int]]:
-    for row in rows:
-        reason = barred.get(row.id, "")
-        new = DeliveryState.SKIPPED if reason else DeliveryState.SENDING
-        if picked[row.id] is not new:
-            yield from moved(row, picked[row.id], new, reason=reason)
-
-
-def _claimed(row: Any) -> Claimed:
-    return Claimed(
-        id=row.id,
-        attempt=row.attempts,
-        issue_id=row.issue_id,
-        edition_id=row.edition_id,
-        message=row.message,
-        context=row.context,
-        subscriber=row.subscriber_handle,
-        key_id=row.key_id,
-        address=row.address,
-        form=row.form or FormOfAddress.NEUTRAL,
-        title=row.title or "",
-        given=row.given or "",
-        family=row.family or "",
-        language=row.language or "",
-        text_only=row.format is Format.TEXT,
-    )
+)

@@ -154,9 +154,10 @@ def _counted(row: Delivery) -> Iterable[Count]:
     """The figures that a delivery is one of; a notice is in none. Settling says what stands where."""
     if row.issue_id is None:
         return
-    ended = row.state in (DeliveryState.SENT, DeliveryState.FAILED)
-    reason = row.reason if row.state not in OPEN else ""
     where = (row.issue_id, row.list_key, row.municipality, row.domain)
-    yield Count(*where, row.relay if ended else "", row.state, reason)
+    yield Count(*where, "", figures.FROZEN, "")
+    if row.state not in OPEN:
+        was_tried = row.state in (DeliveryState.SENT, DeliveryState.FAILED)
+        yield Count(*where, row.relay if was_tried else "", row.state, row.reason)
     if row.returned is not Returned.NONE:
         yield Count(*where, row.relay, f"returned:{row.returned}", "")

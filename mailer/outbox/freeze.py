@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session
 
 from mailer.issues.model import Issue
 from mailer.notices.model import Notice
+from mailer.outbox import figures
 from mailer.outbox.model import Delivery, DeliveryState, Figure, Priority, Returned
+from mailer.outbox.news import announce
 from mailer.outbox.readers import readers_of
 from mailer.render.model import Edition, EditionAudience
 from subscribers.audience import AudienceKey, audience, audience_keys
@@ -66,6 +68,7 @@ def freeze(session: Session, issue: Issue, digest_of: Callable[[AudienceKey], st
     if frozen != sum(counts.values()):
         raise AssertionError(f"{sum(counts.values())} people in the audience, but {frozen} deliveries")
     _count(session, issue)
+    announce(session)
     return frozen
 
 
@@ -95,6 +98,8 @@ def queue_notices(session: Session) -> int:
         execution_options=_COUNTED,
     )  # fmt: skip
     queued: int = result.rowcount
+    if queued:
+        announce(session)
     return queued
 
 
@@ -128,7 +133,7 @@ def _count(session: Session, issue: Issue) -> None:
         insert(Figure).from_select(
             ["issue_id", "list_key", "municipality", "domain", "relay", "worker", "state", "reason", "n"],
             select(
-                literal(issue.id), *group, _text(""), _text("freeze"), _text(DeliveryState.PENDING),
+                literal(issue.id), *group, _text(""), _text("freeze"), _text(figures.FROZEN),
                 _text(""), func.count(),
             )
             .where(Delivery.issue_id == issue.id)

@@ -1,9 +1,20 @@
-"""Delivery, Attempt and Figure: what is to be sent, each try, and the sums."""
+"""Delivery, Attempt and Figure: what is to be sent, each try, and the sums; and what holds sending back."""
 
 import enum
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, or_, select, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Float,
+    ForeignKey,
+    Index,
+    Text,
+    UniqueConstraint,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mailer.issues.model import Issue
@@ -54,14 +65,25 @@ class Delivery(Base):
         UniqueConstraint("notice_id"),
         CheckConstraint("(issue_id IS NULL) <> (notice_id IS NULL)", name="issue_or_notice"),
         CheckConstraint("(issue_id IS NULL) = (edition_id IS NULL)", name="edition_of_issue"),
-        # the claim: what is open, notices first, in order; and nothing of the millions that are done
+        # the claim: what is open, notices first, an issue's in order; nothing of the millions that are done
         Index(
             "ix_deliveries_claim",
             "state",
             "priority",
+            "issue_id",
             "id",
-            sqlite_where=text("state IN ('pending', 'deferred', 'sending')"),
-            postgresql_where=text("state IN ('pending', 'deferred', 'sending')"),
+            # a query has to say the same to be helped by it: SQLite draws no conclusions
+            sqlite_where=text("settled_at IS NULL"),
+            postgresql_where=text("settled_at IS NULL"),
+        ),
+        # and what waits for its next try; only what is deferred has such a time
+        Index(
+            "ix_deliveries_due",
+            "priority",
+            "due_at",
+            "issue_id",
+            sqlite_where=text("due_at IS NOT NULL"),
+            postgresql_where=text("due_at IS NOT NULL"),
         ),
         Index(None, "subscriber_id"),
     )
@@ -115,9 +137,9 @@ class Attempt(Base):
 
 
 class Figure(Base):
-    """How many deliveries of one kind moved into a state, less those that moved out of it.
+    """How many deliveries of one kind were frozen, or ended in a state, or came back.
 
-    Kept in the transactions that move deliveries, each worker on rows of its own so that
+    Kept in the transactions that end deliveries, each worker on rows of its own so that
     none waits for another. Sum over `worker` (and what else is of no interest) to read.
     """
 
@@ -136,10 +158,50 @@ class Figure(Base):
     domain: Mapped[str] = mapped_column(Text)
     relay: Mapped[str] = mapped_column(Text)
     worker: Mapped[str] = mapped_column(Text)
-    #: a DeliveryState, or "returned:" and a Returned
+    #: "frozen", a DeliveryState that is an end, or "returned:" and a Returned
     state: Mapped[str] = mapped_column(Text)
     reason: Mapped[str] = mapped_column(Text)
     n: Mapped[int]
+
+
+class Tally(Base):
+    """How many mails went in one piece of time to a relay or a domain, or of an issue.
+
+
+    Counted in the transactions that claim and settle (see mailer.outbox.quota). Only the last pieces of
+    each span are kept.
+    """
+
+    __tablename__ = "tallies"
+
+    #: "relay:HOST:PORT", "domain:NAME" or "issue:ID"
+    subject: Mapped[str] = mapped_column(Text, primary_key=True)
+    #: seconds
+    span: Mapped[int] = mapped_column(primary_key=True)
+    slot: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    n: Mapped[int]
+
+
+class RelayRate(Base):
+    """A relay's row, which workers lock to take their shares one after the other, and the rate staff set."""
+
+    __tablename__ = "relay_rates"
+
+    relay: Mapped[str] = mapped_column(Text, primary_key=True)
+    #: mails a second; None: what the settings say
+    rate: Mapped[float | None] = mapped_column(Float)
+
+
+class DomainTrouble(Base):
+    """A domain whose servers defer one mail after the other: see mailer.outbox.domains."""
+
+    __tablename__ = "domain_troubles"
+
+    domain: Mapped[str] = mapped_column(Text, primary_key=True)
+    deferred: Mapped[int]
+    rests: Mapped[int]
+    rest_until: Mapped[datetime | None] = mapped_column(Utc)
+    probing: Mapped[bool]
 
 
 def delivery_named(session: Session, context: int, subscriber: int) -> Delivery | None:

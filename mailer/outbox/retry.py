@@ -1,8 +1,9 @@
 """When a deferred delivery is tried again. Pure.
 
-RFC 5321 4.5.4.1 asks for at least 30 minutes between tries of one message and for giving up
-after 4-5 days; the first ones come sooner, since greylisting answers within minutes. Trouble
-with our own relay says nothing about the recipient: it is retried for as long as it lasts.
+RFC 5321 4.5.4.1 asks for at least 30 minutes between tries of one message; the first ones come sooner,
+since greylisting answers within minutes. Its four to five days until giving up are a relay's: news
+that is three days old is not sent any more. Trouble with our own relay says nothing about the
+recipient: it is retried for as long as it lasts.
 """
 
 import random
@@ -18,7 +19,7 @@ class RetryPolicy:
     """The waits after the first, second, ... try; after the last of them the delivery has failed."""
 
     waits: tuple[timedelta, ...] = (
-        1 * _MINUTE, 5 * _MINUTE, 15 * _MINUTE, *(30 * _MINUTE,) * 4, *(1 * _HOUR,) * 6, *(4 * _HOUR,) * 24,
+        1 * _MINUTE, 5 * _MINUTE, 15 * _MINUTE, *(30 * _MINUTE,) * 4, *(1 * _HOUR,) * 6, *(4 * _HOUR,) * 15,
     )  # fmt: skip
     #: longest wait while the relay itself is in trouble
     relay: timedelta = 5 * _MINUTE

@@ -2,31 +2,31 @@
 
 Fenced: a result counts only while the delivery is still `sending`, by this worker, at this try.
 So a result that comes late, twice, or out of a journal already replayed changes nothing.
+
+A group is one UPDATE and one INSERT, whatever its size: its rows travel as one parameter, in JSON.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+import json
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
 
-from sqlalchemy import bindparam, exists, insert, select, update
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from mailer.issues.model import Issue, IssueState
-from mailer.issues.workflow import Act, next_state
-from mailer.outbox import figures
-from mailer.outbox.claim import moved
+from mailer.outbox import figures, tallies
+from mailer.outbox.claim import IN_DOUBT
+from mailer.outbox.domains import Trouble, trouble_after
 from mailer.outbox.model import Attempt, Delivery, DeliveryState
+from mailer.outbox.resting import remember, troubles
 from mailer.outbox.retry import RetryPolicy, draw, wait
-from mailer.render.model import EditionAudience
-from subscribers.chain import Chain, Happening, append
-from subscribers.evidence import INFORMED
-from subscribers.model import Subscriber, Subscription, SuppressionReason
+from subscribers.base import among
+from subscribers.model import InDoubt, MailingList, Subscriber, SuppressionReason
 from subscribers.subscribing import suppress
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(NamedTuple):
     """The result of one try. `outcome`: sent, deferred, failed or unsure; `code` 0 when no reply came.
 
     `about` says what a refusal was about: mailbox, message or relay.
@@ -43,152 +43,226 @@ class Tried:
     #: enhanced status code of the reply (RFC 3463), or ""
     enhanced: str = ""
 
+    @property
+    def is_unmade(self) -> bool:
+        """Whether the mail could not even be made."""
+        return self.code == 0 and self.outcome == "deferred" and self.about == "message"
+
+
+class Settled(NamedTuple):
+    """What one group came to."""
+
+    #: how many tries counted
+    n: int
+    #: of each issue: how many of its mails were sent, and how many failed for good or could not be made
+    verdicts: dict[int, tuple[int, int]]
+
 
 #: a refusal at once that says for certain that nobody reads there; of a bare 550 one cannot tell
 #: whether it means the mailbox or us
 _NO_SUCH_MAILBOX = frozenset({"5.1.1", "5.1.6", "5.1.10", "5.2.1"})
+#: deferrals that are about one mailbox alone, and say nothing of its domain (RFC 3463 3.3)
+_OF_ONE_MAILBOX = "4.2."
+#: tries after which a mail that cannot be made is held
+_UNMADE = 3
 
 
 def settle(
-    session: Session, *, worker: str, tries: Sequence[Tried], retry: RetryPolicy, now: datetime
-) -> int:
-    """Settle these tries of this worker. Returns how many counted."""
-    open_ = {
-        row.id: row
-        for row in session.execute(
-            select(
-                Delivery.id, Delivery.attempts, Delivery.issue_id, Delivery.list_key, Delivery.municipality,
-                Delivery.domain, Delivery.subscriber_id,
-            )
-            .where(
-                Delivery.id.in_([tried.delivery for tried in tries]),
-                Delivery.worker == worker,
-                Delivery.state == DeliveryState.SENDING,
-            )
-            .with_for_update()
-        )
-    }  # fmt: skip
-    counted = {
-        tried.delivery: tried
-        for tried in tries
-        if (row := open_.get(tried.delivery)) and row.attempts == tried.attempt
-    }
+    session: Session,
+    *,
+    worker: str,
+    tries: Sequence[Tried],
+    retry: RetryPolicy,
+    now: datetime,
+    troubled: Collection[str] = (),
+) -> Settled:
+    """Settle these tries of this worker. `troubled` are domains that are known to defer."""
+    ends = {(tried.delivery, tried.attempt): _end(tried, retry, now) for tried in tries}
+    _hold_some(session, tries, ends)
+    by_try = {(tried.delivery, tried.attempt): tried for tried in tries}
+    spell = _Spelling(session)
+    rows = json.dumps([(*key, *spell.end(end)) for key, end in ends.items()])
+    counted = [_Counted._make(row) for row in session.execute(spell.update, {"worker": worker, "rows": rows})]
     if not counted:
-        return 0
-    for number, tried in counted.items():
-        if open_[number].subscriber_id is None:
-            # erased while her mail was in flight: servers like to name the address in their answer
-            counted[number] = replace(tried, reply="")
-    rows = [_outcome(tried, retry, now) for tried in counted.values()]
-    session.connection().execute(_UPDATE, rows)
-    session.execute(insert(Attempt), [_attempt(tried) for tried in counted.values()])
-    figures.add(session, worker, _changes(open_, rows))
-    for tried in counted.values():
+        return Settled(0, {})
+    pairs = [(row, by_try[row.id, row.attempts], ends[row.id, row.attempts]) for row in counted]
+    session.execute(
+        spell.insert, {"rows": json.dumps([spell.attempt(tried, row) for row, tried, _ in pairs])}
+    )
+    figures.add(session, worker, _ended(pairs))
+    verdicts = _verdicts(pairs)
+    for issue, (sent, _) in verdicts.items():
+        if sent:
+            tallies.add(session, f"issue:{issue}", tallies.PACE_SPAN, now.timestamp(), sent)
+    _note_domains(session, pairs, troubled, now)
+    for row, tried, _ in pairs:
         if tried.outcome == "failed" and tried.enhanced in _NO_SUCH_MAILBOX:
-            _suppress(session, open_[tried.delivery].subscriber_id, worker, now)
-    return len(counted)
+            _suppress(session, row.subscriber_id, worker, now)
+    return Settled(len(counted), verdicts)
 
 
-def finish_issues(session: Session, *, now: datetime) -> list[int]:
-    """Call those issues sent that were frozen and have nothing open left."""
-    finished = []
-    for issue in session.scalars(select(Issue).where(Issue.state == IssueState.SENDING)):
-        if issue.frozen_at is not None and figures.is_done(session, issue.id):
-            issue.state = next_state(issue.state, Act.FINISH)
-            issue.sent_at = now
-            _note_informed(session, issue, now)
-            finished.append(issue.id)
-    return finished
+class _Counted(NamedTuple):
+    """A delivery that a try counts for."""
+
+    id: int
+    attempts: int
+    issue_id: int | None
+    list_key: str
+    municipality: str
+    domain: str
+    subscriber_id: int | None
 
 
-def _note_informed(session: Session, issue: Issue, now: datetime) -> None:
-    """Whoever got this issue knows now where her data comes from, if it was the one that said so."""
-    telling = select(EditionAudience.import_id).where(
-        EditionAudience.issue_id == issue.id, EditionAudience.import_id != 0
-    )
-    imports = session.scalars(telling.distinct().order_by(EditionAudience.import_id)).all()
-    if not imports:
-        return
-    got = exists().where(
-        Delivery.issue_id == issue.id,
-        Delivery.subscriber_id == Subscription.subscriber_id,
-        Delivery.list_key == Subscription.list_key,
-        Delivery.state == DeliveryState.SENT,
-    )
-    informed = update(Subscription).where(
-        Subscription.import_id.in_(imports), Subscription.informed_at.is_(None), got
-    )
-    told: Any = session.execute(
-        informed.values(informed_at=now),
-        execution_options={"preserve_rowcount": True, "synchronize_session": False},
-    )
-    if not told.rowcount:
-        return
-    said = {"issue": f"{issue.handle:016x}", "imports": list(imports), "people": told.rowcount}
-    append(session, Chain.CONSENT, [Happening(INFORMED, said)], actor="worker", at=now)
+class _End(NamedTuple):
+    """What a try makes of its delivery."""
+
+    state: DeliveryState
+    reason: str
+    due_at: datetime | None
+    relay: str
+    reply: str
+    settled_at: datetime | None
 
 
-_UPDATE = (
-    update(Delivery)
-    .where(Delivery.id == bindparam("b_id"))
-    .values(
-        state=bindparam("b_state"),
-        reason=bindparam("b_reason"),
-        due_at=bindparam("b_due_at"),
-        relay=bindparam("b_relay"),
-        last_reply=bindparam("b_last_reply"),
-        settled_at=bindparam("b_settled_at"),
-        lease_until=None,
-    )
-)
-
-
-def _outcome(tried: Tried, retry: RetryPolicy, now: datetime) -> dict[str, Any]:
-    state, reason, due_at = DeliveryState.SENT, "", None
+def _end(tried: Tried, retry: RetryPolicy, now: datetime) -> _End:
+    if tried.outcome == "sent":
+        return _End(DeliveryState.SENT, "", None, tried.relay, tried.reply, tried.at)
     if tried.outcome == "failed":
-        state, reason = DeliveryState.FAILED, tried.about
-    elif tried.outcome != "sent":
-        # no reply after the last byte: the mail may have arrived, but must not be lost
-        delay = wait(retry, tried.attempt, relay_trouble=tried.about == "relay", chance=draw())
-        if delay is None:
-            state, reason = DeliveryState.FAILED, "gave-up"
-        else:
-            state, due_at = DeliveryState.DEFERRED, now + delay
-    return {
-        "b_id": tried.delivery,
-        "b_state": state,
-        "b_reason": reason,
-        "b_due_at": due_at,
-        "b_relay": tried.relay,
-        "b_last_reply": tried.reply,
-        "b_settled_at": None if state is DeliveryState.DEFERRED else tried.at,
-    }
+        return _End(DeliveryState.FAILED, tried.about, None, tried.relay, tried.reply, tried.at)
+    # no reply after the last byte: the mail may have arrived, but must not be lost
+    delay = wait(retry, tried.attempt, relay_trouble=tried.about == "relay", chance=draw())
+    if delay is None:
+        return _End(DeliveryState.FAILED, "gave-up", None, tried.relay, tried.reply, tried.at)
+    return _End(DeliveryState.DEFERRED, "", now + delay, tried.relay, tried.reply, None)
 
 
-def _attempt(tried: Tried) -> dict[str, Any]:
-    return {
-        "delivery_id": tried.delivery,
-        "number": tried.attempt,
-        "at": tried.at,
-        "relay": tried.relay,
-        "outcome": tried.outcome,
-        "code": tried.code,
-        "reply": tried.reply,
-    }
-
-
-def _changes(open_: dict[int, Any], rows: Sequence[dict[str, Any]]) -> Iterable[tuple[figures.Count, int]]:
-    for row in rows:
-        state = row["b_state"]
-        is_open = state is DeliveryState.DEFERRED
-        yield from moved(
-            open_[row["b_id"]],
-            DeliveryState.SENDING,
-            state,
-            # what is open again is taken out by the next claim, which knows no relay
-            relay="" if is_open else row["b_relay"],
-            reason=row["b_reason"],
+def _hold_some(session: Session, tries: Sequence[Tried], ends: dict[tuple[int, int], _End]) -> None:
+    """Those that may have arrived, where their list says so, and those that could not be made three times."""
+    held: dict[int, str] = {}
+    if unsure := [tried.delivery for tried in tries if tried.outcome == "unsure"]:
+        query = (
+            select(Delivery.id)
+            .join(MailingList, MailingList.key == Delivery.list_key)
+            .where(
+                among(session, Delivery.id, unsure),
+                Delivery.issue_id.is_not(None),
+                MailingList.in_doubt == InDoubt.HOLD,
+            )
         )
+        held |= dict.fromkeys(session.scalars(query), IN_DOUBT)
+    if unmade := [tried.delivery for tried in tries if tried.is_unmade]:
+        again = (
+            select(Attempt.delivery_id)
+            .where(among(session, Attempt.delivery_id, unmade), Attempt.outcome == "unmade")
+            .group_by(Attempt.delivery_id)
+            .having(func.count() >= _UNMADE - 1)
+        )
+        held |= dict.fromkeys(session.scalars(again), "unmade")
+    for key in [key for key in ends if key[0] in held]:
+        ends[key] = ends[key]._replace(
+            state=DeliveryState.HELD, reason=held[key[0]], due_at=None, settled_at=None
+        )
+
+
+_Pairs = Sequence[tuple[_Counted, Tried, _End]]
+
+
+def _ended(pairs: _Pairs) -> Iterable[tuple[figures.Count, int]]:
+    for row, _, end in pairs:
+        if end.settled_at is not None and (issue := row.issue_id) is not None:
+            where = (issue, row.list_key, row.municipality, row.domain)
+            yield figures.Count(*where, end.relay, end.state, end.reason), 1
+
+
+def _verdicts(pairs: _Pairs) -> dict[int, tuple[int, int]]:
+    sums: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+    for row, tried, end in pairs:
+        if row.issue_id is not None and (end.state is not DeliveryState.DEFERRED or tried.is_unmade):
+            sums[row.issue_id][end.state is not DeliveryState.SENT] += 1
+    return {issue: (sent, failed) for issue, (sent, failed) in sums.items()}
+
+
+def _note_domains(session: Session, pairs: _Pairs, troubled: Collection[str], now: datetime) -> None:
+    """Remember which domains defer, and forget those that take mail again."""
+    deferred = Counter(
+        row.domain
+        for row, tried, _ in pairs
+        if tried.outcome == "deferred"
+        and tried.about == "mailbox"
+        and not tried.enhanced.startswith(_OF_ONE_MAILBOX)
+    )
+    if not deferred and not troubled:
+        return
+    taken = {row.domain for row, tried, _ in pairs if tried.outcome == "sent"}
+    known = troubles(session)
+    for domain in deferred.keys() | (taken & known.keys()):
+        before, is_taken = known.get(domain, Trouble()), domain in taken
+        after = trouble_after(before, deferred=deferred[domain], taken=is_taken, now=now, chance=draw())
+        remember(session, domain, after)
+
+
+class _Spelling:
+    """How each engine takes rows apart that come in JSON, and the times in them."""
+
+    def __init__(self, session: Session) -> None:
+        self._is_sqlite = session.get_bind().dialect.name == "sqlite"
+        self.update, self.insert = _SQLITE if self._is_sqlite else _POSTGRESQL
+        self._times: dict[datetime, str] = {}
+
+    def end(self, end: _End) -> tuple[object, ...]:
+        due_at = end.due_at and self.time(end.due_at)
+        settled_at = end.settled_at and self.time(end.settled_at)
+        return end.state, end.reason, due_at, end.relay, end.reply, settled_at
+
+    def attempt(self, tried: Tried, row: _Counted) -> tuple[object, ...]:
+        # erased while her mail was in flight: servers like to name the address in their answer
+        reply = tried.reply if row.subscriber_id is not None else ""
+        outcome = "unmade" if tried.is_unmade else tried.outcome
+        return tried.delivery, tried.attempt, self.time(tried.at), tried.relay, outcome, tried.code, reply
+
+    def time(self, at: datetime) -> str:
+        """As subscribers.base.Utc stores it. Many results come at the same time."""
+        if (text := self._times.get(at)) is None:
+            utc = at.astimezone(UTC)
+            text = utc.strftime("%Y-%m-%d %H:%M:%S.%f") if self._is_sqlite else utc.isoformat()
+            self._times[at] = text
+        return text
+
+
+_SQLITE = (
+    text(
+        "UPDATE deliveries SET state = r.value ->> 2, reason = r.value ->> 3, due_at = r.value ->> 4,"
+        " relay = r.value ->> 5, settled_at = r.value ->> 7, lease_until = NULL,"
+        " last_reply = CASE WHEN subscriber_id IS NULL THEN '' ELSE r.value ->> 6 END"
+        " FROM json_each(:rows) AS r"
+        " WHERE deliveries.id = r.value ->> 0 AND attempts = r.value ->> 1"
+        " AND state = 'sending' AND worker = :worker"
+        " RETURNING id, attempts, issue_id, list_key, municipality, domain, subscriber_id"
+    ),
+    text(
+        "INSERT INTO attempts (delivery_id, number, at, relay, outcome, code, reply)"
+        " SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6"
+        " FROM json_each(:rows)"
+    ),
+)
+_POSTGRESQL = (
+    text(
+        "UPDATE deliveries SET state = r.value ->> 2, reason = r.value ->> 3,"
+        " due_at = (r.value ->> 4)::timestamptz, relay = r.value ->> 5,"
+        " settled_at = (r.value ->> 7)::timestamptz, lease_until = NULL,"
+        " last_reply = CASE WHEN subscriber_id IS NULL THEN '' ELSE r.value ->> 6 END"
+        " FROM json_array_elements(CAST(:rows AS json)) AS r (value)"
+        " WHERE deliveries.id = (r.value ->> 0)::bigint AND attempts = (r.value ->> 1)::integer"
+        " AND state = 'sending' AND worker = :worker"
+        " RETURNING id, attempts, issue_id, list_key, municipality, domain, subscriber_id"
+    ),
+    text(
+        "INSERT INTO attempts (delivery_id, number, at, relay, outcome, code, reply)"
+        " SELECT (value ->> 0)::bigint, (value ->> 1)::integer, (value ->> 2)::timestamptz, value ->> 3,"
+        " value ->> 4, (value ->> 5)::integer, value ->> 6"
+        " FROM json_array_elements(CAST(:rows AS json)) AS r (value)"
+    ),
+)
 
 
 def _suppress(session: Session, subscriber_id: int | None, worker: str, now: datetime) -> None:

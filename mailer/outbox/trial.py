@@ -57,5 +57,5 @@ async def send_trial(
         )
         for recipient in recipients
     ]
-    await pool.send(envelopes, results.append)
+    await pool.send(envelopes, results.extend)
     return results

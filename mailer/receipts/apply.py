@@ -6,18 +6,19 @@ changes nobody's state. What belongs to nobody stays in the queue of the unread,
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mailer.issues.model import Issue
 from mailer.outbox import figures
 from mailer.outbox.figures import Count
-from mailer.outbox.model import Delivery, Returned, delivery_named
+from mailer.outbox.model import Delivery, DeliveryState, Returned, delivery_named
+from mailer.receipts.answering import may_be_answered
 from mailer.receipts.model import Receipt, ReceiptState
-from mailer.receipts.report import Report, read_report
+from mailer.receipts.report import Kind, Report, read_report
 from mailer.receipts.returnpath import ReturnPath, tokens_in
-from subscribers.model import Subscriber
-from subscribers.standing import StandingPolicy, verdict
+from subscribers.model import Request, RequestKind, Subscriber, SuppressionReason
+from subscribers.standing import CameBack, StandingPolicy, verdict
 from subscribers.subscribing import leave, suppress
 from subscribers.tokens import BadToken, Keys, Purpose, verify
 
@@ -55,7 +56,7 @@ def _apply(session: Session, receipt: Receipt, return_path: ReturnPath, signing:
     found = _delivery(session, receipt, report, return_path, signing)
     receipt.kind = str(report.kind)
     if found is None:
-        receipt.state, receipt.outcome = ReceiptState.UNREAD, "no valid token"
+        receipt.state, receipt.outcome = ReceiptState.UNREAD, _suggestion(report)
         return
     purpose, delivery = found
     receipt.delivery_id = delivery.id
@@ -64,17 +65,29 @@ def _apply(session: Session, receipt: Receipt, return_path: ReturnPath, signing:
     subscriber = session.scalar(select(Subscriber).where(Subscriber.handle == delivery.subscriber_handle))
     if purpose is Purpose.UNSUBSCRIBE:
         receipt.kind = "unsubscribe"
-        receipt.outcome = _unsubscribe(session, delivery, subscriber, now)
+        receipt.outcome = _unsubscribe(session, receipt, delivery, subscriber, now)
     elif receipt.kind in _RETURNED:
         _returned(session, delivery, _RETURNED[receipt.kind])
-        receipt.outcome = _judge(session, receipt, subscriber, now)
+        receipt.outcome = _judge(session, receipt, delivery, subscriber, report)
     elif receipt.kind in _NO_MATTER:
         receipt.state, receipt.outcome = ReceiptState.IGNORED, "an automatic answer"
+        if report.left:
+            # staff look at it in the queue of what is open; nothing is changed by a mail that says so
+            receipt.state, receipt.outcome = ReceiptState.UNREAD, _LEFT
     else:
         receipt.state, receipt.outcome = ReceiptState.UNREAD, "nobody can tell what it says"
     if subscriber is None:
         # what comes late about somebody erased must not bring her address back
         receipt.raw, receipt.sender, receipt.recipient = b"", "", ""
+
+
+_LEFT = "says that she left: ask who follows her"
+
+
+def _suggestion(report: Report) -> str:
+    """What staff may make of a report that nobody can vouch for; without an address."""
+    said = ", ".join(each for each in (str(report.kind), _reason(report)) if each)
+    return "no valid token" if report.kind is Kind.OTHER else f"no valid token; reads like: {said}"
 
 
 def _delivery(
@@ -106,7 +119,9 @@ def _named(
     return None
 
 
-def _unsubscribe(session: Session, delivery: Delivery, subscriber: Subscriber | None, now: datetime) -> str:
+def _unsubscribe(
+    session: Session, receipt: Receipt, delivery: Delivery, subscriber: Subscriber | None, now: datetime
+) -> str:
     if subscriber is None:
         return "the person is erased"
     issue = session.get(Issue, delivery.issue_id) if delivery.issue_id else None
@@ -119,7 +134,27 @@ def _unsubscribe(session: Session, delivery: Delivery, subscriber: Subscriber | 
         actor=_ACTOR,
         now=now,
     )
-    return "left" if left else "had left before"
+    if not left:
+        return "had left before"
+    if issue is not None and may_be_answered(receipt.raw, receipt.sender):
+        _say_goodbye(session, delivery, subscriber, issue.handle, now)
+    return "left"
+
+
+def _say_goodbye(
+    session: Session, delivery: Delivery, subscriber: Subscriber, through: int, now: datetime
+) -> None:
+    """To the address on record, never to whoever wrote: she hears of it and can take it back."""
+    session.add(
+        Request(
+            kind=RequestKind.GOODBYE,
+            list_key=delivery.list_key,
+            subscriber_id=subscriber.id,
+            details={"context": through, "lists": delivery.list_key},
+            actor=_ACTOR,
+            created_at=now,
+        )
+    )
 
 
 def _returned(session: Session, delivery: Delivery, returned: Returned) -> None:
@@ -146,16 +181,74 @@ def _count(delivery: Delivery, returned: Returned) -> Count:
     )
 
 
-def _judge(session: Session, receipt: Receipt, subscriber: Subscriber | None, now: datetime) -> str:
+def _judge(
+    session: Session, receipt: Receipt, delivery: Delivery, subscriber: Subscriber | None, report: Report
+) -> str:
+    """Decide about the address; the outcome is the evidence of each step, and names no address."""
     if subscriber is None:
         return "the person is erased"
-    earlier = session.scalars(
-        select(Receipt.received_at)
+    reason = _reason(report)
+    at = receipt.received_at
+    decided = verdict(
+        CameBack(receipt.kind, reason, at, delivery.id),
+        _came_back(session, subscriber, receipt),
+        _last_fine(session, subscriber, delivery, at),
+        StandingPolicy(),
+    )
+    if decided.bars is not None:
+        suppress(
+            session,
+            address_hash=subscriber.address_hash,
+            reason=decided.bars,
+            actor=f"{_ACTOR}:{receipt.id}",
+            now=at,
+        )
+    if decided.bars is SuppressionReason.COMPLAINT:
+        # counted as a complaint, so not through the issue as well
+        leave(
+            session,
+            subscriber=subscriber,
+            list_key=delivery.list_key,
+            through=None,
+            source="complaint",
+            actor=_ACTOR,
+            now=at,
+        )
+    return f"{decided.step}: {reason or receipt.kind}"
+
+
+def _reason(report: Report) -> str:
+    """Why the gravest recipient failed; our mails go to one person each."""
+    reasons = [each.reason for each in report.recipients if each.kind is report.kind and each.reason]
+    return str(reasons[0]) if reasons else ""
+
+
+def _came_back(session: Session, subscriber: Subscriber, receipt: Receipt) -> list[CameBack]:
+    rows = session.execute(
+        select(Receipt.kind, Receipt.outcome, Receipt.received_at, Receipt.delivery_id)
         .join(Delivery, Delivery.id == Receipt.delivery_id)
-        .where(Delivery.subscriber_id == subscriber.id, Receipt.kind == "soft", Receipt.id != receipt.id)
+        .where(
+            Delivery.subscriber_id == subscriber.id,
+            Receipt.kind.in_(["hard", "soft"]),
+            Receipt.state == ReceiptState.APPLIED,
+            Receipt.id != receipt.id,
+        )
     ).all()
-    reason = verdict(receipt.kind, earlier, now, StandingPolicy())
-    if reason is None:
-        return "noted"
-    suppress(session, address_hash=subscriber.address_hash, reason=reason, actor=_ACTOR, now=now)
-    return f"suppressed: {reason}"
+    # as _judge wrote it
+    return [
+        CameBack(row.kind, row.outcome.partition(": ")[2], row.received_at, row.delivery_id) for row in rows
+    ]
+
+
+def _last_fine(session: Session, subscriber: Subscriber, delivery: Delivery, at: datetime) -> datetime | None:
+    """When the last mail was sent to the person that has had time to come back and did not."""
+    return session.scalar(
+        select(func.max(Delivery.settled_at)).where(
+            Delivery.subscriber_id == subscriber.id,
+            Delivery.address == delivery.address,
+            Delivery.id != delivery.id,
+            Delivery.state == DeliveryState.SENT,
+            Delivery.returned == Returned.NONE,
+            Delivery.settled_at <= at - StandingPolicy().settles,
+        )
+    )

@@ -1,99 +1,118 @@
-"""What comes back, stored as it came in: by LMTP, or from a mail server's pipe.
+"""What comes back, stored as it came in.
 
-A mail is answered with 250 only when it is in the database: whoever handed it over may forget
-it then. Only addresses of our return path are taken (no open relay).
+    LMTP, SMTP    listening -+
+    IMAP          imap ------+-> arrivals (files, synced: now it is ours) -> take -> receipts (rows)
+    Maildir       maildir ---+
+
+and a mail server's pipe, which waits for the row. What is done about a receipt is not decided here.
 """
 
 import asyncio
 import contextlib
-import hashlib
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
-from aiosmtpd.lmtp import LMTP
-from aiosmtpd.smtp import SMTP, Envelope
-from aiosmtpd.smtp import Session as Connection
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mailer.database import Database
+from mailer.receipts.arrivals import Arrival, Arrivals
+from mailer.receipts.listening import Limits, Speaks, Taking, listen
 from mailer.receipts.model import Receipt
 from mailer.receipts.returnpath import ReturnPath
 
-#: bytes of the largest mail taken; a bounce that returns a whole issue is far below
-LARGEST = 2_000_000
+log = structlog.get_logger()
+
+_BATCH = 50
+#: seconds until what waits is looked for again when nothing says that it came, or when storing failed
+_LOOK = 5
 
 
 def take(session: Session, raw: bytes, *, recipient: str, sender: str, now: datetime) -> bool:
     """Store one mail. Returns False for one that is stored already: a replay changes nothing."""
-    digest = hashlib.sha256(recipient.lower().encode() + b"\0" + raw).hexdigest()
+    digest = Arrival(raw, recipient, sender, now).digest
     if session.scalar(select(Receipt.id).where(Receipt.digest == digest)) is not None:
         return False
-    session.add(Receipt(digest=digest, recipient=recipient, sender=sender, raw=raw, received_at=now))
+    session.add(
+        Receipt(
+            digest=digest,
+            recipient=_storable(recipient),
+            sender=_storable(sender),
+            raw=raw,
+            received_at=now,
+        )
+    )
     return True
+
+
+def _storable(address: str) -> str:
+    """Without what no database takes as text: bytes that were no UTF-8, and NUL."""
+    return address.encode("utf-8", "replace").decode().replace("\0", "")
+
+
+def store_arrivals(database: Database, arrivals: Arrivals) -> int:
+    """Move what has arrived into the database; how many mails were new.
+
+    A file is removed when its row is committed. Who dies in between finds both, and the row's key
+    makes the file change nothing.
+    """
+    stored = 0
+    while batch := list(arrivals.waiting(_BATCH)):
+        with database.write() as session:
+            for _, each in batch:
+                stored += take(
+                    session, each.raw, recipient=each.recipient, sender=each.sender, now=each.received_at
+                )
+        for path, _ in batch:
+            arrivals.done(path)
+    return stored
 
 
 @contextlib.asynccontextmanager
 async def serve_intake(
-    database: Database, return_path: ReturnPath, listening: socket.socket, *, now: Callable[[], datetime]
+    database: Database,
+    arrivals: Arrivals,
+    return_path: ReturnPath,
+    doors: Sequence[tuple[socket.socket, Speaks]],
+    *,
+    now: Callable[[], datetime],
+    name: str = "localhost",
+    limits: Limits | None = None,
 ) -> AsyncIterator[None]:
-    """Take LMTP on a listening socket until the block ends."""
-    taking = _Taking(database, return_path, now)
+    """Take mail on listening sockets and bring what has arrived into the database, until the block ends."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: _Lmtp(taking, data_size_limit=LARGEST, enable_SMTPUTF8=True, ident="Infomail", loop=loop),
-        sock=listening,
-    )
+    arrived = asyncio.Event()
+
+    def keep(arrival: Arrival) -> None:
+        arrivals.keep(arrival)
+        loop.call_soon_threadsafe(arrived.set)
+
+    taking = Taking(return_path, keep, arrivals.has_room, now)
+    storing = asyncio.create_task(_keep_storing(database, arrivals, arrived))
     try:
-        yield
+        async with listen(doors, taking, name=name, limits=limits or Limits()):
+            yield
     finally:
-        server.close()
-        await server.wait_closed()
+        storing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await storing
+        await _store(database, arrivals)
 
 
-class _Lmtp(LMTP):
-    """Takes lines of any length: what a bounce returns need not keep to 1,000 octets (RFC 5321 4.5.3.1.6)."""
+async def _keep_storing(database: Database, arrivals: Arrivals, arrived: asyncio.Event) -> None:
+    while True:
+        arrived.clear()
+        await _store(database, arrivals)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(arrived.wait(), _LOOK)
 
-    line_length_limit = LARGEST
 
-
-class _Taking:
-    def __init__(self, database: Database, return_path: ReturnPath, now: Callable[[], datetime]) -> None:
-        self._database = database
-        self._return_path = return_path
-        self._now = now
-
-    # aiosmtpd gives the names
-    async def handle_RCPT(  # noqa: N802
-        self, _server: SMTP, _connection: Connection, envelope: Envelope, address: str, _options: list[str]
-    ) -> str:
-        if not self._return_path.accepts(address):
-            return "550 5.1.1 no such address here"
-        if len(envelope.rcpt_tos) >= 100:
-            return "452 4.5.3 too many recipients"
-        envelope.rcpt_tos.append(address)
-        return "250 2.1.5 OK"
-
-    async def handle_DATA(self, _server: SMTP, _connection: Connection, envelope: Envelope) -> str:  # noqa: N802
-        # LMTP wants a reply for each recipient (RFC 2033 4.2)
-        replies = [await asyncio.to_thread(self._take, envelope, address) for address in envelope.rcpt_tos]
-        return "\r\n".join(replies)
-
-    async def handle_exception(self, error: Exception) -> str:
-        return f"451 4.3.0 {type(error).__name__}: try again later"
-
-    def _take(self, envelope: Envelope, address: str) -> str:
-        try:
-            with self._database.write() as session:
-                take(
-                    session,
-                    envelope.original_content or b"",
-                    recipient=address,
-                    sender=envelope.mail_from or "",
-                    now=self._now(),
-                )
-        except Exception as error:
-            # whatever kept it out of the database: the sender keeps it and comes again
-            return f"451 4.3.0 {type(error).__name__}: try again later"
-        return "250 2.0.0 stored"
+async def _store(database: Database, arrivals: Arrivals) -> None:
+    try:
+        await asyncio.to_thread(store_arrivals, database, arrivals)
+    except Exception:
+        # it stays where it is: a database that does not answer now loses nothing
+        log.exception("intake.not_stored")
+        await asyncio.sleep(_LOOK)

@@ -15,14 +15,12 @@ _ADDRESS = re.compile(
 )
 #: a line that begins with the recipient it is about
 _NAMING = re.compile(
-    r"^[\s>*\"<-]{0,20}(?:(?:to|an|recipient|address|empfänger|adresse|rcpt to)\s?:)?"
-    r"[\s>*\"<-]{0,20}(?=[^\s@]{1,64}@)",
+    r"^[\s>*\"<\[-]{0,20}(?:(?:to|an|recipient|address|empfänger|adresse|rcpt to)\s?:)?"
+    r"[\s>*\"<\[-]{0,20}(?=[^\s@]{1,64}@)",
     re.IGNORECASE,
 )
 #: as Sendmail shows it: `550 <address>... User unknown`
 _NAMING_IN_TRANSCRIPT = re.compile(r"[45]\d\d (?:[45]\.\d{1,3}\.\d{1,3} )?<[^\s<>]{1,200}>\.\.\.")
-#: our mails go to one person each; who names more than that is not told apart further
-_RECIPIENTS = 100
 _OWN_FIELDS = ("to", "from", "reply-to")
 
 
@@ -31,8 +29,9 @@ def without_returned(mail: Opened) -> Opened:
     lines = mail.notice.splitlines()
     for number, line in enumerate(lines):
         if wording.RETURNED_BELOW.match(flat(line[:200])) or wording.RETURNED_FIELD.match(line):
-            below = dict(reversed(fields_in("\n".join(lines[number:]))))
-            return replace(mail, notice="\n".join(lines[:number]), returned=(*mail.returned, below))
+            below = "\n".join(lines[number:])
+            returned = (*mail.returned, dict(reversed(fields_in(below))))
+            return replace(mail, notice="\n".join(lines[:number]), returned=returned, below=below)
     return mail
 
 
@@ -64,6 +63,8 @@ def is_trusted(mail: Opened) -> bool:
 
 def is_about_delivery(mail: Opened) -> bool:
     """Whether its words may be read as a report at all."""
+    if wording.ARRIVED.search(flat(mail.notice[:200])):
+        return False
     # automatic answers come from the null sender too: the words must be about delivery
     return is_from_daemon(mail) or (
         mail.fields.get("return-path") == "<>"
@@ -89,9 +90,8 @@ def addresses_in(texts: Iterable[str]) -> list[str]:
 
 def named_in(mail: Opened) -> list[tuple[str, str]]:
     """The recipients a notice names, each with what is said about it."""
-    named = (
-        addresses_in([mail.fields.get("x-failed-recipients", "")]) or _named(mail) or returned_to(mail)[:1]
-    )
+    failed = addresses_in([mail.fields.get("x-failed-recipients", "")])
+    named = failed or _named(mail) or returned_to(mail)[:1]
     if len(named) == 1:
         return [(named[0], mail.notice)]
     said = said_about(mail.notice)
@@ -99,15 +99,34 @@ def named_in(mail: Opened) -> list[tuple[str, str]]:
 
 
 def _named(mail: Opened) -> list[str]:
-    """Those at the head of a line, else those of a transcript, else the first anywhere."""
-    lines = mail.notice.splitlines()
+    """Those of a transcript, else those at the head of a line, else the first anywhere."""
+    lines = _about_recipients(mail.notice.splitlines())
     own = set(addresses_in(mail.fields.get(name, "") for name in _OWN_FIELDS))
-    for naming in (_NAMING, _NAMING_IN_TRANSCRIPT):
+    for naming in (_NAMING_IN_TRANSCRIPT, _NAMING):
         heads = [each for line in lines if naming.match(line) for each in addresses_in([line])[:1]]
         named = [each for each in dict.fromkeys(heads) if _may_be_recipient(each, own)]
         if named:
             return named
-    return [each for each in addresses_in([mail.notice]) if _may_be_recipient(each, own)][:1]
+    return [each for each in _besides_aside(lines) if _may_be_recipient(each, own)][:1]
+
+
+def _besides_aside(lines: list[str]) -> list[str]:
+    """All addresses but those of whom to ask."""
+    aside = {
+        match[0].lower()
+        for line in lines
+        for match in _ADDRESS.finditer(line)
+        if wording.ASIDE.search(flat(line[: match.start()][-60:]))
+    }
+    return [each for each in addresses_in(lines) if each not in aside]
+
+
+def _about_recipients(lines: list[str]) -> list[str]:
+    """Without what stands before the list of recipients: Exchange repeats To and Cc of the mail there."""
+    for number, line in enumerate(lines, start=1):
+        if wording.RECIPIENTS_BELOW.search(flat(line[:200])) and addresses_in(lines[number:]):
+            return lines[number:]
+    return lines
 
 
 def _may_be_recipient(address: str, own: set[str]) -> bool:

@@ -14,7 +14,8 @@ from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser
 
-_BYTES = 1_000_000
+#: as much of a mail is read
+BYTES = 1_000_000
 _LINES = 12_000
 _LINE = 4_000
 _NESTINGS = 16
@@ -44,6 +45,8 @@ class Opened:
     returned: tuple[Fields, ...]
     #: for readers that want the whole
     message: Message
+    #: what was cut from the notice because it quotes a mail
+    below: str = ""
 
 
 def open_mail(raw: bytes) -> Opened:
@@ -98,8 +101,26 @@ def decoded(value: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def references(mail: Opened) -> tuple[str, ...]:
+    """The Message-IDs of the mails it answers or returns, without brackets, in order."""
+    fields = [mail.fields.get(name, "") for name in ("references", "in-reply-to")]
+    for returned in mail.returned:
+        fields += [returned.get(name, "") for name in ("message-id", "references", "in-reply-to")]
+    found = [each.strip("<>,;\"'()") for field in fields for each in field.replace("><", " ").split()]
+    return tuple(dict.fromkeys(each for each in found if "@" in each))
+
+
+def envelope_id(mail: Opened) -> str:
+    """ENVID of the mail it is about (RFC 3464 2.2.1), or ""."""
+    fields: list[Fields] = [*mail.status, dict(mail.feedback)]
+    return next((each[name] for each in fields for name in _ENVELOPE_FIELDS if name in each), "")
+
+
+_ENVELOPE_FIELDS = ("original-envelope-id", "x-original-envelope-id")
+
+
 def _bounded(raw: bytes) -> bytes:
-    lines = raw[:_BYTES].replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n", _LINES)[:_LINES]
+    lines = raw[:BYTES].replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n", _LINES)[:_LINES]
     kept = b"\n".join(line[:_LINE] for line in lines)
     for count, nesting in enumerate(_NESTING.finditer(kept)):
         if count == _NESTINGS:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from flufl.bounce import all_failures
 
-from mailer.receipts import wording
+from mailer.receipts import reasons, wording
 from mailer.receipts.notice import (
     addresses_in,
     is_about_delivery,
@@ -21,10 +21,11 @@ from mailer.receipts.notice import (
     said_about,
     without_returned,
 )
-from mailer.receipts.opening import Fields, Opened, fields_in, open_mail
-from mailer.receipts.verdict import Kind, code_in, failure, flat
+from mailer.receipts.opening import Fields, Opened, envelope_id, fields_in, open_mail, references
+from mailer.receipts.reasons import Reason
+from mailer.receipts.verdict import Failure, Kind, code_in, failure, flat
 
-__all__ = ["Kind", "Report", "Returned", "read_report"]
+__all__ = ["Kind", "Reason", "Report", "Returned", "read_report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,10 @@ class Returned:
     kind: Kind
     status: str
     action: str
+    #: why it failed; None where nothing failed
+    reason: Reason | None
     #: the server's words, one line
-    reason: str
+    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +54,15 @@ class Report:
     envelope_id: str
     #: its own subject, decoded
     subject: str
+    #: an automatic answer of somebody who works there no longer
+    left: bool = False
+    #: whom it names to write to instead
+    successors: tuple[str, ...] = ()
 
 
 _Found = tuple[Kind, tuple[Returned, ...]]
+#: our mails go to one person each; who names more than that says nothing to us
+_RECIPIENTS = 100
 
 
 def read_report(raw: bytes) -> Report:
@@ -61,7 +70,17 @@ def read_report(raw: bytes) -> Report:
     mail = without_returned(open_mail(raw))
     found = next((found for reading in _READINGS if (found := reading(mail))), None)
     kind, recipients = found or (Kind.OTHER, ())
-    return Report(kind, recipients, _references(mail), _envelope_id(mail), mail.fields.get("subject", ""))
+    subject = mail.fields.get("subject", "")
+    left = kind is Kind.AUTOREPLY and bool(wording.LEFT.search(flat(f"{subject}\n{mail.notice}")))
+    return Report(
+        kind,
+        recipients,
+        references(mail),
+        envelope_id(mail),
+        subject,
+        left,
+        _successors(mail, recipients) if left else (),
+    )
 
 
 def _complaint(mail: Opened) -> _Found | None:
@@ -78,7 +97,7 @@ def _complaint(mail: Opened) -> _Found | None:
     named = [value for name, value in feedback if name in _COMPLAINED_BY]
     addresses = addresses_in(named) or returned_to(mail)
     reason = kinds[0] if kinds else subject
-    return Kind.COMPLAINT, tuple(Returned(each, Kind.COMPLAINT, "", "", reason) for each in addresses)
+    return Kind.COMPLAINT, tuple(Returned(each, Kind.COMPLAINT, "", "", None, reason) for each in addresses)
 
 
 _FEEDBACK_FIELDS = {"feedback-type", "original-rcpt-to", "removal-recipient", "original-recipient"}
@@ -89,7 +108,11 @@ _NO_COMPLAINTS = {"auth-failure", "dmarc", "not-spam"}
 
 def _delivery_status(mail: Opened) -> _Found | None:
     """RFC 3464: one block a recipient."""
-    blocks = [block for block in mail.status or _blocks_in(mail.notice) if block.keys() & _RECIPIENT_FIELDS]
+    given = mail.status or _blocks_in(mail.notice)
+    blocks = [block for block in given if block.keys() & _RECIPIENT_FIELDS]
+    if not blocks and is_from_daemon(mail):
+        # a report that a machine passed on whole
+        blocks = [block for block in _blocks_in(mail.below) if block.keys() & _RECIPIENT_FIELDS]
     if len(blocks) == 1:
         return _gravest((_in_block(blocks[0], mail.notice, delayed=is_delay(mail)),))
     said, delayed = said_about(mail.notice), is_delay(mail)
@@ -116,18 +139,19 @@ def _in_block(block: Fields, said: str, *, delayed: bool) -> Returned:
     action = block.get("action", "").split(" ")[0].strip(";,").lower()
     diagnostic = block.get("diagnostic-code", "")
     status = code_in(block.get("status", "")) or code_in(diagnostic)
-    kind = _by_action(action, status, diagnostic, said, delayed=delayed)
-    return Returned(_address(block), kind, status, action, diagnostic or said)
+    failed = _seen_through(_address(block), failure(status, diagnostic, said))
+    kind = _by_action(action, status, delayed=delayed) or failed.kind
+    reason = None if kind is Kind.OTHER else failed.reason
+    return Returned(_address(block), kind, status, action, reason, diagnostic or said)
 
 
-def _by_action(action: str, status: str, diagnostic: str, said: str, *, delayed: bool) -> Kind:
+def _by_action(action: str, status: str, *, delayed: bool) -> Kind | None:
+    """What the action tells by itself (RFC 3464 2.3.3); None for a failure."""
     if action in _ACTIONS:
         return _ACTIONS[action]
     if action != "failed" and status.startswith("2."):
         return Kind.OTHER
-    if action != "failed" and delayed:
-        return Kind.DELAYED
-    return failure(status, diagnostic, said)
+    return Kind.DELAYED if action != "failed" and delayed else None
 
 
 _ACTIONS = {
@@ -136,6 +160,11 @@ _ACTIONS = {
     "relayed": Kind.OTHER,
     "expanded": Kind.OTHER,
 }
+
+
+def _seen_through(address: str, failed: Failure) -> Failure:
+    feigned = failed.kind is Kind.HARD and address.rpartition("@")[2] in reasons.FEIGNS_UNKNOWN
+    return Failure(Kind.SOFT, Reason.POLICY) if feigned else failed
 
 
 def _autoreply(mail: Opened) -> _Found | None:
@@ -182,15 +211,17 @@ def _in_words(mail: Opened) -> _Found | None:
     recipients = []
     for address, said in named_in(mail):
         status = code_in(said)
-        kind = Kind.DELAYED if delayed else _by_words(mail, said)
-        recipients.append(Returned(address, kind, status, "delayed" if delayed else "failed", said))
+        failed = _seen_through(address, _by_words(mail, said))
+        kind, action = (Kind.DELAYED, "delayed") if delayed else (failed.kind, "failed")
+        recipients.append(Returned(address, kind, status, action, failed.reason, said))
     return _gravest(tuple(recipients))
 
 
 def _long_tail(mail: Opened) -> _Found | None:
     """What flufl.bounce knows besides. It calls delays permanent and raises on some mails."""
     answers = wording.ANSWER.match(flat(mail.fields.get("subject", "")))
-    if is_delay(mail) or (answers and not is_from_daemon(mail)):
+    arrived = wording.ARRIVED.search(flat(mail.notice[:200]))
+    if arrived or is_delay(mail) or (answers and not is_from_daemon(mail)):
         return None
     # its log of what its detectors stumble over says nothing to an operator
     logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL + 1)
@@ -201,12 +232,15 @@ def _long_tail(mail: Opened) -> _Found | None:
         return None
     addresses = addresses_in(each.decode("utf-8", "replace") for each in sorted(permanent))
     status = code_in(mail.notice)
-    kind = _by_words(mail, mail.notice)
-    return _gravest(tuple(Returned(each, kind, status, "failed", mail.notice) for each in addresses))
+    failed = _by_words(mail, mail.notice)
+    return _gravest(
+        tuple(Returned(each, failed.kind, status, "failed", failed.reason, mail.notice) for each in addresses)
+    )
 
 
-def _by_words(mail: Opened, said: str) -> Kind:
-    return failure(code_in(said), said) if is_trusted(mail) else Kind.SOFT
+def _by_words(mail: Opened, said: str) -> Failure:
+    failed = failure(code_in(said), said)
+    return failed if is_trusted(mail) else replace(failed, kind=Kind.SOFT)
 
 
 #: in this order; the first that finds something answers
@@ -223,28 +257,20 @@ _READINGS: tuple[Callable[[Opened], _Found | None], ...] = (
 def _gravest(recipients: tuple[Returned, ...]) -> _Found | None:
     if not recipients:
         return None
-    gravity = list(Kind)
+    recipients, gravity = recipients[:_RECIPIENTS], list(Kind)
     kind = min((each.kind for each in recipients), key=gravity.index)
-    return kind, tuple(replace(each, reason=" ".join(each.reason.split())[:300]) for each in recipients)
+    return kind, tuple(replace(each, said=" ".join(each.said.split())[:300]) for each in recipients)
 
 
 def _from_person(mail: Opened, kind: Kind) -> _Found:
     addresses = addresses_in([mail.fields.get("from", "")])[:1]
     subject = mail.fields.get("subject", "")
-    return kind, tuple(Returned(each, kind, "", "", subject) for each in addresses)
+    return kind, tuple(Returned(each, kind, "", "", None, subject) for each in addresses)
 
 
-def _references(mail: Opened) -> tuple[str, ...]:
-    fields = [mail.fields.get(name, "") for name in ("references", "in-reply-to")]
-    for returned in mail.returned:
-        fields += [returned.get(name, "") for name in ("message-id", "references", "in-reply-to")]
-    found = [each.strip("<>,;\"'()") for field in fields for each in field.replace("><", " ").split()]
-    return tuple(dict.fromkeys(each for each in found if "@" in each))
+def _successors(mail: Opened, leaving: tuple[Returned, ...]) -> tuple[str, ...]:
+    own = {each.address for each in leaving} | set(addresses_in([mail.fields.get("to", "")]))
+    return tuple(each for each in addresses_in([mail.notice]) if each not in own)[:_SUCCESSORS]
 
 
-def _envelope_id(mail: Opened) -> str:
-    fields: list[Fields] = [*mail.status, dict(mail.feedback)]
-    return next((each[name] for each in fields for name in _ENVELOPE_FIELDS if name in each), "")
-
-
-_ENVELOPE_FIELDS = ("original-envelope-id", "x-original-envelope-id")
+_SUCCESSORS = 5

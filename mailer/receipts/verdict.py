@@ -6,8 +6,10 @@ or about us. Words go before codes, since servers are careless with codes.
 
 import enum
 import re
+from dataclasses import dataclass
 
-from mailer.receipts import wording
+from mailer.receipts import reasons
+from mailer.receipts.reasons import Reason
 
 
 class Kind(enum.StrEnum):
@@ -30,7 +32,7 @@ _SMTP_CODE = re.compile(r"(?<![\d.])([45])\d\d(?=[ -])")
 
 
 def flat(text: str) -> str:
-    """As the tables of wording want it: lower case, single spaces, no soft hyphens."""
+    """As the tables of words want it: lower case, single spaces, no soft hyphens."""
     return " ".join(text.replace("\xad", "").lower().split())
 
 
@@ -41,24 +43,41 @@ def code_in(text: str) -> str:
     return next(iter(telling or codes), "")
 
 
-def failure(status: str, *sayings: str) -> Kind:
-    """Hard or soft, for a delivery that failed: the first saying that tells something decides.
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a delivery failed and whether that ends the address: `kind` is hard or soft."""
+
+    kind: Kind
+    reason: Reason
+
+
+def failure(status: str, *sayings: str) -> Failure:
+    """Hard or soft, and why: the first saying that tells something decides.
 
     `sayings` are the server's words, the surest first; `status` is the code of the report, or "".
     """
-    if status.startswith("4."):
-        return Kind.SOFT
-    if any(wording.AFTER_DATA.search(flat(each)) for each in sayings):
+    reason, temporary = _reason(status, sayings)
+    if status.startswith("4.") or temporary:
+        return Failure(Kind.SOFT, reason)
+    return Failure(Kind.HARD if reason in reasons.GONE else Kind.SOFT, reason)
+
+
+def _reason(status: str, sayings: tuple[str, ...]) -> tuple[Reason, bool]:
+    """The reason, and whether the words that give it are those of a reply that says "not now"."""
+    if any(reasons.AFTER_DATA.search(flat(each)) for each in sayings):
         # what is refused then is the message, whatever the words; a code may still name the mailbox
-        return _by_code(status or code_in(sayings[-1])) or Kind.SOFT
+        return _by_code(status or code_in(sayings[-1])) or Reason.POLICY, False
     code = status
     for saying in _surest_first(sayings):
         words = _ADDRESS.sub("@", flat(saying))
-        kind = _by_words(words) or _by_code(code_in(words)) or _by_code(code)
-        if kind is not None:
-            return kind
+        by_words = next((reason for reason, pattern in reasons.WORDS if pattern.search(words)), None)
+        if by_words is not None:
+            return by_words, set(_SMTP_CODE.findall(words)) == {"4"}
+        reason = _by_code(code_in(words)) or _by_code(code)
+        if reason is not None:
+            return reason, False
         code = ""
-    return _by_code(status) or Kind.SOFT
+    return _by_code(status) or Reason.UNSTATED, False
 
 
 def _surest_first(sayings: tuple[str, ...]) -> list[str]:
@@ -71,18 +90,12 @@ def _surest_first(sayings: tuple[str, ...]) -> list[str]:
     return [each for each in ordered if each]
 
 
-def _by_words(saying: str) -> Kind | None:
-    if wording.HARD_REPLY.search(saying):
-        return Kind.HARD
-    if wording.SOFT_WORDS.search(saying):
-        return Kind.SOFT
-    if wording.HARD_WORDS.search(saying):
-        codes = set(_SMTP_CODE.findall(saying))
-        return Kind.SOFT if codes == {"4"} else Kind.HARD
-    return None
-
-
-def _by_code(code: str) -> Kind | None:
-    if not code or code.endswith(".0.0"):
+def _by_code(code: str) -> Reason | None:
+    if not _code_says_something(code):
         return None
-    return Kind.HARD if code in wording.HARD_CODES else Kind.SOFT
+    _, subject, detail = code.split(".")
+    return reasons.CODES.get(f"{subject}.{detail}") or reasons.SUBJECTS.get(subject) or Reason.UNSTATED
+
+
+def _code_says_something(code: str) -> bool:
+    return bool(code) and not code.endswith(".0.0")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -115,22 +116,17 @@ class Signer:
     domain: str
     keys: Sequence[Key]
 
-    def sign(self, message: bytes, *, at: int, relaxed: bytes | None = None) -> bytes:
+    def sign(self, message: bytes, *, at: int, form: "Relaxed | None" = None) -> bytes:
         """The message with a DKIM-Signature before it for each key; line ends become those of SMTP.
 
-        `at` is the time in seconds since 1970. `relaxed` is its body in that form, where that is known:
-        then its line ends are CRLF already. Raises ValueError for a message without From, since that
-        cannot be signed (RFC 6376 5.4).
+        `at` is the time in seconds since 1970. Where the relaxed `form` is known, the message's line ends are
+        CRLF already. Raises ValueError for a message without From, which cannot be signed (RFC 6376 5.4).
         """
-        if relaxed is None:
+        if form is None:
             message = with_line_ends(message)
-            head, _, body = message.partition(b"\r\n\r\n")
-            relaxed = relaxed_body(body)
-        else:
-            head = message[: message.index(b"\r\n\r\n")]
-        named, canonical = _header(head)
-        body_hash = base64.b64encode(sha256(relaxed).digest()).decode()
-        signatures = [self._signature(key, at, named, canonical, body_hash) for key in self.keys]
+            form = relaxed(message)
+        body_hash = base64.b64encode(sha256(form.body).digest()).decode()
+        signatures = [self._signature(key, at, form.names, form.header, body_hash) for key in self.keys]
         return b"".join((*signatures, message))
 
     def _signature(self, key: Key, at: int, named: str, canonical: bytes, body_hash: str) -> bytes:
@@ -144,6 +140,20 @@ class Signer:
         signature = base64.b64encode(key.sign(digest))
         pieces = [signature[start : start + _PIECE] for start in range(0, len(signature), _PIECE)]
         return b"DKIM-Signature:%b%b\r\n" % (value, b"\r\n ".join(pieces))
+
+
+class Relaxed(NamedTuple):
+    """What is signed of a message: the names of headers as h= has them, those headers, and the body."""
+
+    names: str
+    header: bytes
+    body: bytes
+
+
+def relaxed(message: bytes) -> Relaxed:
+    """The form of a message that has CRLF line ends. Raises ValueError for one without From."""
+    head, _, body = message.partition(b"\r\n\r\n")
+    return Relaxed(*_header(head), relaxed_body(body))
 
 
 def with_line_ends(message: bytes) -> bytes:

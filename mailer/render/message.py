@@ -18,12 +18,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.headerregistry import Address
+from functools import cached_property
 
-from mailer.render.dkim import relaxed_body, relaxed_lines
+from mailer.render.dkim import Relaxed, relaxed, relaxed_lines
 from mailer.render.headerlines import header_line, one_line
 
 #: longest line in quoted-printable, its end not counted (RFC 2045 6.7)
 _LONGEST = 76
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -36,6 +38,9 @@ class Slot(enum.Enum):
     UNSUBSCRIBE = b"\0u\0"
     SALUTATION_TEXT = b"\0s\0"
     SALUTATION_HTML = b"\0h\0"
+
+    #: enum's own is Python, and these are looked up a dozen times a mail
+    __hash__ = object.__hash__
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,47 +173,60 @@ def _without_dot(line: bytes) -> bytes:
     return b"=2E=\r\n" * dots + rest
 
 
+class _Cut:
+    """Bytes, cut at the slots in them."""
+
+    __slots__ = ("_parts", "_places")
+
+    def __init__(self, data: bytes) -> None:
+        marks = {slot.value: slot for slot in Slot}
+        parts: list[bytes] = []
+        places: dict[Slot, list[int]] = {}
+        while (at := data.find(b"\0")) >= 0:
+            parts += [data[:at], b""]
+            places.setdefault(marks[data[at : at + 3]], []).append(len(parts) - 1)
+            data = data[at + 3 :]
+        self._parts = [*parts, data]
+        self._places = tuple((slot, tuple(found)) for slot, found in places.items())
+
+    def filled(self, values: Mapping[Slot, bytes]) -> bytes:
+        parts = self._parts.copy()
+        for slot, places in self._places:
+            value = values[slot]
+            for place in places:
+                parts[place] = value
+        return b"".join(parts)
+
+
 class Prepared:
     """An encoded mail, cut at its slots and ready to be filled."""
 
-    __slots__ = ("_body", "_parts", "_relaxed", "_slots")
-
     def __init__(self, encoded: bytes) -> None:
-        marks = {slot.value: slot for slot in Slot}
-        parts: list[bytes] = []
-        slots: list[tuple[int, Slot]] = []
-        rest = encoded
-        while (at := rest.find(b"\0")) >= 0:
-            parts += [rest[:at], b""]
-            slots.append((len(parts) - 1, marks[rest[at : at + 3]]))
-            rest = rest[at + 3 :]
-        self._parts = [*parts, rest]
-        self._slots = slots
-        # the body in the form that DKIM signs: each slot of it stands on lines of its own
-        self._body = next(n for n, part in enumerate(self._parts) if b"\r\n\r\n" in part)
-        begun = self._parts[self._body].partition(b"\r\n\r\n")[2]
-        *whole, last = begun, *self._parts[self._body + 1 :]
-        # empty lines at the end are none of it: a text part alone may have some
-        self._relaxed = [*map(relaxed_lines, whole), relaxed_body(last)]
+        self._encoded = encoded
+        self._mail = _Cut(encoded)
+        #: every mail made of it is ASCII with CRLF line ends and no line beginning with a dot, since
+        #: `encode` makes such parts and what fills the slots holds neither
+        self.is_canonical = encoded.isascii()
 
     def fill(self, values: Mapping[Slot, bytes]) -> bytes:
         """The mail of one recipient. `values` are encoded already: see `salutation` and `header_value`."""
-        parts = self._parts.copy()
-        for place, slot in self._slots:
-            parts[place] = values[slot]
-        return b"".join(parts)
+        return self._mail.filled(values)
 
-    def relaxed(self, values: Mapping[Slot, bytes]) -> bytes:
-        """The body that `fill` makes with these values, in its relaxed form (RFC 6376 3.4.4).
+    def relaxed(self, values: Mapping[Slot, bytes]) -> Relaxed:
+        """What DKIM signs of the mail that `fill` makes with these values.
 
-        Costs little of what it would to look through the whole body for blanks again.
+        Costs little of what it would to look through the whole mail for blanks. Raises ValueError
+        where nothing says From.
         """
-        parts = self._relaxed.copy()
+        names, header, body = self._relaxed
         in_lines = {slot: relaxed_lines(value) for slot, value in values.items()}
-        for place, slot in self._slots:
-            if place > self._body:
-                parts[place - self._body] = in_lines[slot]
-        return b"".join(parts)
+        return Relaxed(names, header.filled(in_lines), body.filled(in_lines))
+
+    @cached_property
+    def _relaxed(self) -> tuple[str, _Cut, _Cut]:
+        # each slot of the body stands on lines of its own, and none in the header is next to a blank
+        names, header, body = relaxed(self._encoded)
+        return names, _Cut(header), _Cut(body)
 
 
 def salutation(text: str) -> tuple[bytes, bytes]:
@@ -219,6 +237,6 @@ def salutation(text: str) -> tuple[bytes, bytes]:
 
 def header_value(text: str) -> bytes:
     """A short value for a slot in a header. Raises ValueError if it holds a control character."""
-    if any(character < " " or character == "\x7f" for character in text):
+    if _CONTROL.search(text):
         raise ValueError("control character in a header")
     return text.encode()

@@ -415,6 +415,10 @@ NOTICES: dict[str, tuple[Context, ...]] = {
     "missed": tuple(each | {"stands": "approved", "until": STAFF["until"]} for each in _WITH_A_TIME),
     "given-up": tuple(each | {"stands": "cancelled"} for each in _WITH_A_TIME),
     "emergency": _RELEASED_ALONE,
+    "halted": (
+        STAFF | {"halted": ["12", "40"], "held": 3},
+        _BARE_STAFF | _BARE | {"halted": None, "held": 1},
+    ),
     "issue-sent": (
         ISSUE_SENT,
         ISSUE_SENT | {"sent": 0, "failed": [], "skipped": [], "archive_url": ""} | _BARE,

@@ -1,8 +1,8 @@
 """An SMTP client without sockets (RFC 5321).
 
 Bytes from the server go in by `receive`, bytes for it come out by `data_to_send`; envelopes go
-in by `send` while there is `room`, and come out as events. How many commands travel at once is this
-module's own affair: now it asks and waits, one question at a time.
+in by `send` while there is `room`, and come out as events. Opening a session is one question at a
+time; how many messages are under way in it then is the affair of mailer.smtp.pipeline.
 """
 
 from base64 import b64encode
@@ -10,10 +10,11 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from mailer.smtp.envelope import Envelope, Outcome, Result, judge
+from mailer.smtp.envelope import Envelope
+from mailer.smtp.pipeline import Gear, Pipeline, Returned, Settled
 from mailer.smtp.relay import Auth, Relay, Tls
-from mailer.smtp.replies import About, GarbledReplyError, Kind, Reply, ReplyReader, Stage, printable
-from mailer.smtp.transaction import Transaction, extensions, prepare
+from mailer.smtp.replies import GarbledReplyError, Kind, Reply, ReplyReader, printable
+from mailer.smtp.transaction import extensions
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +25,6 @@ class Ready:
 @dataclass(frozen=True, slots=True)
 class StartTls:
     """Do the TLS handshake now, then call `tls_started`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    envelope: Envelope
-    result: Result
-
-
-@dataclass(frozen=True, slots=True)
-class Returned:
-    """The session ended before the server took anything of this envelope, or ended it with 421:
-    another connection may try. `result` holds if none does.
-    """
-
-    envelope: Envelope
-    result: Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +47,6 @@ class State(Enum):
     HANDSHAKE = auto()
     AUTH = auto()
     READY = auto()
-    MAIL = auto()
-    RCPT = auto()
-    DATA = auto()
-    CONTENT = auto()
-    RSET = auto()
     QUIT = auto()
     CLOSED = auto()
 
@@ -78,23 +58,11 @@ MOVES: dict[State, dict[Kind, State]] = {
     State.HELO: {Kind.OK: State.AGREEING},
     State.STARTTLS: {Kind.OK: State.HANDSHAKE},
     State.AUTH: {Kind.OK: State.READY, Kind.GO_ON: State.AUTH},
-    State.READY: {},
-    State.MAIL: {Kind.OK: State.RCPT, Kind.TRANSIENT: State.READY, Kind.PERMANENT: State.READY},
-    State.RCPT: {Kind.OK: State.DATA, Kind.TRANSIENT: State.RSET, Kind.PERMANENT: State.RSET},
-    State.DATA: {Kind.GO_ON: State.CONTENT, Kind.TRANSIENT: State.RSET, Kind.PERMANENT: State.RSET},
-    State.CONTENT: {Kind.OK: State.READY, Kind.TRANSIENT: State.READY, Kind.PERMANENT: State.READY},
-    State.RSET: {Kind.OK: State.READY},
     State.QUIT: {Kind.OK: State.CLOSED},
 }
 
-_STAGES: dict[State, Stage] = {
-    State.MAIL: Stage.MAIL,
-    State.RCPT: Stage.RCPT,
-    State.DATA: Stage.CONTENT,
-    State.CONTENT: Stage.CONTENT,
-}
-
-_FINAL_DOT = b".\r\n"
+#: bytes handed out at a time: large enough that a window of mails goes out at once
+_AT_A_TIME = 1 << 18
 
 
 class Client:
@@ -109,7 +77,7 @@ class Client:
         self._encrypted = relay.tls is Tls.IMPLICIT
         self._offered: dict[str, str] = {}
         self._credentials: deque[str] = deque()
-        self._transaction: Transaction | None = None
+        self._pipeline: Pipeline | None = None
         self._replies = ReplyReader()
         self._out: deque[bytes] = deque()
         self._events: list[Event] = []
@@ -118,28 +86,37 @@ class Client:
     @property
     def room(self) -> int:
         """How many more envelopes `send` takes right now."""
-        return 1 if self._state is State.READY else 0
+        return self._pipeline.room if self._pipeline and self._state is State.READY else 0
 
     @property
     def idle(self) -> bool:
         """Whether nothing is under way, so that the session can be kept for later."""
-        return self._state is State.READY
+        return self._state is State.READY and self._pipeline is not None and self._pipeline.is_idle
 
     @property
     def closed(self) -> bool:
         return self._state is State.CLOSED
 
     @property
+    def gear(self) -> Gear | None:
+        """How messages travel; None before the session stands."""
+        return self._pipeline.gear if self._pipeline else None
+
+    @property
     def awaits_verdict(self) -> bool:
-        """Whether the server has the whole message and owes its answer: breaking off here is costly."""
-        return self._state is State.CONTENT and not self._out
+        """Whether the server has a whole message and owes its answer: breaking off here is costly."""
+        return self._state is State.READY and self._pipeline is not None and self._pipeline.awaits_verdict
 
     def send(self, envelope: Envelope) -> None:
         """Begin an envelope. Raises UnsendableError, with nothing written and the session as it was."""
-        if not self.room:
+        if not self.room or self._pipeline is None:
             raise RuntimeError("no room for another envelope")
-        self._transaction = prepare(envelope, self._offered)
-        self._enter(State.MAIL)
+        self._pipeline.begin(envelope)
+
+    def flush(self) -> None:
+        """No other envelope comes for now: let nothing wait for one."""
+        if self._pipeline is not None:
+            self._pipeline.flush()
 
     def receive(self, data: bytes) -> list[Event]:
         """Take bytes from the server; what they mean."""
@@ -147,7 +124,7 @@ class Client:
             return self._broken("the relay sent plain text after STARTTLS")
         self._replies.feed(data)
         try:
-            while not self.closed and (reply := self._replies.next_reply()) is not None:
+            while self._state is not State.CLOSED and (reply := self._replies.next_reply()) is not None:
                 self._take(reply)
         except GarbledReplyError as error:
             return self._broken(str(error))
@@ -161,9 +138,11 @@ class Client:
 
     def data_to_send(self) -> bytes:
         """The next bytes to write, b"" for none. Ask until there are none, and let each piece leave before
-        asking for the next: the final dot comes alone, so that a break before it leaves no doubt.
+        asking for the next: what was not handed out when a session breaks leaves no doubt.
         """
-        return self._out.popleft() if self._out else b""
+        if self._out:
+            return self._out.popleft()
+        return self._pipeline.data_to_send(_AT_A_TIME) if self._pipeline else b""
 
     def tls_started(self) -> None:
         """The handshake has succeeded. RFC 3207 section 4.2: what was said before it is forgotten."""
@@ -179,24 +158,26 @@ class Client:
 
     def _take(self, reply: Reply) -> None:
         self.replies += 1
-        following = MOVES[self._state].get(reply.kind)
         if reply.code == 421 and self._state is not State.QUIT:
             self._end(str(reply), reply, retriable=True)
+        elif self._state is State.READY and self._pipeline is not None:
+            if self._pipeline.is_asked:
+                self._pipeline.take(reply)
+            else:
+                self._end("the relay answered before it was asked", retriable=False)
         elif self._out:
             # An answer that was under way before its question: somebody else may have put it there.
             self._end("the relay answered before it was asked", retriable=False)
-        elif following is None:
+        elif (following := MOVES[self._state].get(reply.kind)) is None:
             self._end(f"the relay answered {self._state.name} with {reply}", reply, retriable=False)
         else:
-            if following in (State.READY, State.RSET) and self._transaction is not None:
-                self._settle(judge(self._transaction.envelope, reply, _STAGES[self._state], self._relay.name))
             if self._state is State.EHLO and reply.kind is Kind.OK:
                 self._offered = extensions(reply)
             self._enter(following)
 
     def _enter(self, state: State) -> None:
         """Go to `state` and say what is said on arrival there."""
-        came_from, self._state = self._state, state
+        self._state = state
         match state:
             case State.EHLO:
                 self._offered = {}
@@ -205,7 +186,7 @@ class Client:
                 self._say(f"HELO {self._hello_name}")
             case State.AGREEING:
                 self._agree()
-            case State.STARTTLS | State.RSET | State.QUIT | State.DATA:
+            case State.STARTTLS | State.QUIT:
                 self._say(state.name)
             case State.HANDSHAKE:
                 if self._replies.pending:
@@ -216,14 +197,8 @@ class Client:
             case State.AUTH:
                 self._say(self._credentials.popleft() if self._credentials else "*")
             case State.READY:
-                if came_from in (State.AGREEING, State.AUTH):
-                    self._events.append(Ready())
-            case State.MAIL:
-                self._out.append(self._current.mail)
-            case State.RCPT:
-                self._out.append(self._current.rcpt)
-            case State.CONTENT:
-                self._out += [self._current.content, _FINAL_DOT] if self._current.content else [_FINAL_DOT]
+                self._pipeline = Pipeline(self._relay.name, self._offered, window=self._relay.window)
+                self._events.append(Ready())
             case State.CLOSED:
                 self._end("the session was closed", retriable=True)
 
@@ -246,42 +221,28 @@ class Client:
         self._credentials = deque(_credentials(mechanism, relay.username, relay.password or ""))
         return self._enter(State.AUTH)
 
-    @property
-    def _current(self) -> Transaction:
-        assert self._transaction is not None, "a transaction's state without a transaction"
-        return self._transaction
-
     def _say(self, line: str) -> None:
         self._out.append(line.encode("ascii") + b"\r\n")
-
-    def _settle(self, result: Result) -> None:
-        self._events.append(Settled(self._current.envelope, result))
-        self._transaction = None
 
     def _broken(self, problem: str) -> list[Event]:
         return self.lost(problem, retriable=False)
 
     def _end(self, problem: str, reply: Reply | None = None, *, retriable: bool) -> None:
         problem = printable(problem)
-        if self._transaction is not None:
-            self._let_go(self._transaction.envelope, problem, reply, retriable=retriable)
+        if self._pipeline is not None:
+            self._pipeline.lost(problem, reply, retriable=retriable)
+            self._gather()
         self._state = State.CLOSED
         self._out.clear()
         self._events.append(Ended(problem, reply))
 
-    def _let_go(self, envelope: Envelope, problem: str, reply: Reply | None, *, retriable: bool) -> None:
-        """The session ends under an envelope."""
-        refused = reply is not None and reply.code == 421
-        outcome = Outcome.UNSURE if self.awaits_verdict and not refused else Outcome.DEFERRED
-        result = Result(envelope.key, outcome, About.RELAY, reply, self._relay.name, problem)
-        # 421 says itself that nothing was taken; a silent end says so only before MAIL was answered.
-        if retriable and (refused or self._state is State.MAIL):
-            self._events.append(Returned(envelope, result))
-            self._transaction = None
-        else:
-            self._settle(result)
+    def _gather(self) -> None:
+        if self._pipeline is not None and self._pipeline.events:
+            self._events += self._pipeline.events
+            self._pipeline.events.clear()
 
     def _happened(self) -> list[Event]:
+        self._gather()
         events, self._events = self._events, []
         return events
 

@@ -3,16 +3,21 @@
 import asyncio
 import contextlib
 import ssl
-from asyncio import StreamReader, StreamWriter
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from mailer.smtp.client import Client, Ended, Event, Ready, Returned, Settled, StartTls
+from mailer.smtp.client import Client, Ended, Event, Ready, StartTls
 from mailer.smtp.envelope import Envelope, Outcome, Result, UnsendableError
+from mailer.smtp.pipeline import Returned, Settled
 from mailer.smtp.relay import Relay, Tls
 from mailer.smtp.replies import About, Reply, printable
 
-_READ = 65536
+#: octets that may wait to leave; what was not handed to the kernel when a session breaks leaves no doubt
+_WAITING = 1 << 16
+#: seconds that a goodbye may take
+_GOODBYE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +26,8 @@ class Timeouts:
 
     opening:     from the first packet to a session that stands, all in all
     reply:       for each answer, and for each piece of a message to leave
-    verdict:     for the answer to the final dot; giving up here risks a duplicate
-    transaction: from MAIL to the final dot, all in all
+    verdict:     for the answer to a whole message; giving up here risks a duplicate
+    transaction: until one message more is settled, unless a verdict is awaited
     """
 
     opening: float = 300
@@ -37,7 +42,8 @@ class Source(Protocol):
     def next_envelope(self) -> Envelope | None:
         """The next envelope that waits, or None if none waits at this moment."""
 
-    def settle(self, envelope: Envelope, result: Result) -> None: ...
+    def settle(self, settled: Sequence[tuple[Envelope, Result]]) -> None:
+        """What one look at the relay's answers settled."""
 
     def give_back(self, envelope: Envelope, result: Result) -> None:
         """Another connection may try; `result` is for when none does."""
@@ -53,17 +59,29 @@ class RelayError(Exception):
         self.reply = reply
 
 
-class Connection:
+class Connection(asyncio.Protocol):
     """An open session; `Connection.open` makes one."""
 
-    def __init__(self, relay: Relay, hello_name: str, timeouts: Timeouts) -> None:
+    def __init__(self, relay: Relay, tls: ssl.SSLContext, hello_name: str, timeouts: Timeouts) -> None:
         self.relay = relay
         self._client = Client(relay, hello_name)
         self._timeouts = timeouts
+        self._tls = tls
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._is_paused = False
+        self._opened: asyncio.Future[None] = self._loop.create_future()
+        self._encrypting: asyncio.Task[None] | None = None
+        self._source: Source | None = None
+        self._carried: asyncio.Future[None] | None = None
+        #: how many more it may carry
+        self._left = relay.per_connection if relay.per_connection is not None else sys.maxsize
         self._answered = 0
         self._ended: Ended | None = None
-        self._reader: StreamReader
-        self._writer: StreamWriter
+        self._over = asyncio.Event()
+        #: when the last whole reply came or a piece left, and when anything was settled last
+        self._moved = self._settled = self._loop.time()
+        self._alarm: asyncio.TimerHandle | None = None
 
     @classmethod
     async def open(cls, relay: Relay, tls: ssl.SSLContext, hello_name: str, timeouts: Timeouts) -> Self:
@@ -71,11 +89,11 @@ class Connection:
 
         `tls` decides which certificates are good; it is not asked for opportunistic encryption.
         """
-        connection = cls(relay, hello_name, timeouts)
+        connection = cls(relay, tls, hello_name, timeouts)
         try:
             async with asyncio.timeout(timeouts.opening):
-                await connection._connect(tls)
-                await connection._negotiate(tls)
+                await connection._connect()
+                await connection._opened
         except TimeoutError:
             connection.abort()
             raise RelayError(relay, "the relay did not answer in time") from None
@@ -91,7 +109,12 @@ class Connection:
     @property
     def usable(self) -> bool:
         """Whether the session stands, as far as one can know without asking the relay."""
-        return self._client.idle and not self._reader.at_eof()
+        return self._client.idle and self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether it has carried as many as a connection to this relay may."""
+        return self._left <= 0
 
     @property
     def barren(self) -> RelayError | None:
@@ -103,126 +126,211 @@ class Connection:
     async def carry(self, envelope: Envelope, source: Source) -> None:
         """Send `envelope` and then what `source` has, until it has none or the session has ended.
 
-        Each envelope taken is settled or given back once.
+        Each envelope taken is settled or given back once. Raises what `source` raises; then, and if this is
+        cancelled, the session is over.
         """
-        waiting: Envelope | None = envelope
-        while True:
-            while waiting is not None and self._client.room:
-                self._start(waiting, source)
-                waiting = source.next_envelope() if self._client.room else None
-            if self._client.idle or self._client.closed:
-                return
-            for event in await self._exchange():
-                match event:
-                    case Settled():
-                        self._answered += event.result.reply is not None
-                        source.settle(event.envelope, event.result)
-                    case Returned():
-                        source.give_back(event.envelope, event.result)
-                    case Ended():
-                        self._ended = event
-                    case Ready() | StartTls():
-                        pass
-            if self._client.room:
-                waiting = source.next_envelope()
+        self._source, self._carried = source, self._loop.create_future()
+        self._moved = self._settled = self._loop.time()
+        try:
+            if self.usable:
+                self._start(envelope)
+                self._go_on()
+            else:
+                source.give_back(envelope, self._lost_before(envelope))
+                self._carried.set_result(None)
+            self._watch()
+            await self._carried
+        except BaseException:
+            self.abort()
+            raise
+        finally:
+            self._source = self._carried = None
+            self._stop_watching()
+
+    def say_goodbye(self) -> None:
+        """Quit, and drop the connection when that was answered or soon after; waits for nothing."""
+        if self.usable and self._transport is not None:
+            self._client.quit()
+            self._write()
+            self._loop.call_later(min(_GOODBYE, self._timeouts.reply), self.abort)
+        else:
+            self.abort()
 
     async def close(self) -> None:
         """Say goodbye, without insisting on an answer."""
-        with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(min(2, self._timeouts.reply)):
-                if self.usable:
-                    self._client.quit()
-                    await self._exchange()
-                self._writer.close()
-                await self._writer.wait_closed()
+        if self.usable and self._transport is not None:
+            self._client.quit()
+            self._write()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(_GOODBYE, self._timeouts.reply)):
+                    await self._over.wait()
         self.abort()
 
     def abort(self) -> None:
         """Drop the connection at once; whatever was under way is not reported."""
-        if hasattr(self, "_writer"):
-            self._writer.transport.abort()
+        self._stop_watching()
+        if not self._opened.cancel() and not self._opened.cancelled():
+            # whoever waited for it has gone: asyncio need not complain that nobody heard why
+            self._opened.exception()
+        if self._encrypting is not None:
+            self._encrypting.cancel()
+        if self._transport is not None:
+            self._transport.abort()
 
-    def _start(self, envelope: Envelope, source: Source) -> None:
+    # what the event loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(high=_WAITING, low=0)
+
+    def data_received(self, data: bytes) -> None:
+        seen = self._client.replies
+        events = self._client.receive(data)
+        if self._client.replies != seen:
+            # only a whole reply counts: a relay that drips bytes gains no time by it
+            self._moved = self._loop.time()
+        self._act(events)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        problem = (
+            f"the connection broke: {printable(str(error))}" if error else "the relay closed the connection"
+        )
+        self._act(self._client.lost(problem, retriable=True))
+
+    def pause_writing(self) -> None:
+        self._is_paused = True
+
+    def resume_writing(self) -> None:
+        self._is_paused = False
+        self._moved = self._loop.time()
+        self._go_on()
+
+    # and what comes of it
+
+    def _act(self, events: Sequence[Event]) -> None:
+        try:
+            settled = [(event.envelope, event.result) for event in events if isinstance(event, Settled)]
+            if settled and self._source is not None:
+                self._settled = self._moved
+                self._answered += sum(result.reply is not None for _, result in settled)
+                self._source.settle(settled)
+            for event in events:
+                match event:
+                    case Returned():
+                        if self._source is not None:
+                            self._source.give_back(event.envelope, event.result)
+                    case Ready():
+                        if not self._opened.done():
+                            self._opened.set_result(None)
+                    case StartTls():
+                        self._encrypting = self._loop.create_task(self._encrypt())
+                    case Ended():
+                        self._end(event)
+                    case Settled():
+                        pass
+            self._go_on()
+        except BaseException as error:
+            self._fail(error)
+
+    def _end(self, event: Ended) -> None:
+        self._ended = event
+        self._over.set()
+        if not self._opened.done():
+            self._opened.set_exception(RelayError(self.relay, event.problem, event.reply))
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _go_on(self) -> None:
+        """Begin what there is room for, write what there is to write, and see whether that was all."""
+        source = self._source
+        if source is not None and not self._client.closed:
+            while self._left > 0 and self._client.room and (envelope := source.next_envelope()) is not None:
+                self._start(envelope)
+            # there was no other to be had
+            if self._client.room:
+                self._client.flush()
+        self._write()
+        if (
+            self._carried is not None
+            and not self._carried.done()
+            and (self._client.closed or self._client.idle)
+        ):
+            self._carried.set_result(None)
+
+    def _start(self, envelope: Envelope) -> None:
+        self._left -= 1
         try:
             self._client.send(envelope)
         except UnsendableError as error:
+            assert self._source is not None
             about = About.MESSAGE
-            source.settle(
-                envelope, Result(envelope.key, error.outcome, about, None, self.relay.name, error.problem)
-            )
+            result = Result(envelope.key, error.outcome, about, None, self.relay.name, error.problem)
+            self._source.settle([(envelope, result)])
 
-    async def _connect(self, tls: ssl.SSLContext) -> None:
+    def _write(self) -> None:
+        while not self._is_paused and self._transport is not None and (data := self._client.data_to_send()):
+            self._transport.write(data)
+
+    def _fail(self, error: BaseException) -> None:
+        if self._carried is not None and not self._carried.done():
+            self._carried.set_exception(error)
+        elif not self._opened.done():
+            self._opened.set_exception(error)
+        self.abort()
+
+    def _lost_before(self, envelope: Envelope) -> Result:
+        problem = self._ended.problem if self._ended else "the connection was closed"
+        return Result(envelope.key, Outcome.DEFERRED, About.RELAY, None, self.relay.name, problem)
+
+    # encryption
+
+    async def _connect(self) -> None:
         implicit = self.relay.tls is Tls.IMPLICIT
-        self._reader, self._writer = await asyncio.open_connection(
+        await self._loop.create_connection(
+            lambda: self,
             self.relay.host,
             self.relay.port,
-            ssl=tls if implicit else None,
+            ssl=self._tls if implicit else None,
             server_hostname=self.relay.host if implicit else None,
         )
-        self._let_nothing_wait()
 
-    async def _negotiate(self, tls: ssl.SSLContext) -> None:
-        while True:
-            for event in await self._exchange():
-                match event:
-                    case StartTls():
-                        await self._encrypt(tls)
-                    case Ready():
-                        return
-                    case Ended():
-                        raise RelayError(self.relay, event.problem, event.reply)
-                    case Settled() | Returned():
-                        raise AssertionError("nothing was sent yet")
-
-    async def _encrypt(self, tls: ssl.SSLContext) -> None:
-        context = _unchecked() if self.relay.tls is Tls.OPPORTUNISTIC else tls
-        await self._writer.start_tls(context, server_hostname=self.relay.host)
-        self._let_nothing_wait()
-        self._client.tls_started()
-
-    def _let_nothing_wait(self) -> None:
-        # Then drain() returns when everything has gone to the kernel (over TLS: all but some 64 KiB), and
-        # a connection that breaks under a message does so before its final dot was written.
-        # Not high=0: the TLS transport would take an empty buffer for a full one and wait for ever.
-        self._writer.transport.set_write_buffer_limits(high=1, low=0)
-
-    async def _exchange(self) -> list[Event]:
-        """Say what is to be said and listen, until something has happened or there is room again."""
-        events: list[Event] = []
+    async def _encrypt(self) -> None:
+        context = _unchecked() if self.relay.tls is Tls.OPPORTUNISTIC else self._tls
+        assert self._transport is not None
         try:
-            async with asyncio.timeout(self._timeouts.transaction) as whole:
-                while not events and not self._client.idle:
-                    await self._speak()
-                    if self._client.awaits_verdict:
-                        whole.reschedule(None)
-                    events = await self._listen()
-        except TimeoutError:
-            events = self._client.lost("the relay did not answer in time", retriable=False)
-        except OSError as error:
-            problem = f"the connection broke: {printable(str(error))}"
-            events = self._client.lost(problem, retriable=True)
-        if self._client.closed:
-            self.abort()
-        return events
+            transport = await self._loop.start_tls(
+                self._transport, self, context, server_hostname=self.relay.host
+            )
+        except Exception as error:
+            self._fail(error)
+            return
+        assert transport is not None
+        self.connection_made(transport)
+        self._client.tls_started()
+        self._write()
 
-    async def _speak(self) -> None:
-        while piece := self._client.data_to_send():
-            async with asyncio.timeout(self._timeouts.reply):
-                self._writer.write(piece)
-                await self._writer.drain()
+    # time
 
-    async def _listen(self) -> list[Event]:
-        """Until one whole reply has come; a relay that drips bytes gains no time by it."""
-        seen = self._client.replies
-        patience = self._timeouts.verdict if self._client.awaits_verdict else self._timeouts.reply
-        events: list[Event] = []
-        async with asyncio.timeout(patience):
-            while not events and self._client.replies == seen:
-                data = await self._reader.read(_READ)
-                if not data:
-                    return self._client.lost("the relay closed the connection", retriable=True)
-                events = self._client.receive(data)
-        return events
+    def _watch(self) -> None:
+        """Look again when the first of the limits may be reached."""
+        self._alarm = self._loop.call_at(self._deadline() + 0.001, self._look)
+
+    def _look(self) -> None:
+        if self._loop.time() < self._deadline():
+            self._watch()
+        else:
+            self._act(self._client.lost("the relay did not answer in time", retriable=False))
+
+    def _deadline(self) -> float:
+        if self._client.awaits_verdict:
+            return self._moved + self._timeouts.verdict
+        return min(self._moved + self._timeouts.reply, self._settled + self._timeouts.transaction)
+
+    def _stop_watching(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
 
 def _unchecked() -> ssl.SSLContext:

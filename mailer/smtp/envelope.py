@@ -1,20 +1,21 @@
 """What goes in and what comes out: an Envelope, and exactly one Result for it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
+from typing import NamedTuple
 
 from mailer.smtp.replies import About, Kind, Reply, Stage, about
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """One message to one recipient.
 
     key:         the caller's own name for it; comes back in the Result
     sender:      the return path, '' for the null sender
     message:     yields the message (header, empty line, body) when its turn has come
     envelope_id: comes back in delivery reports (RFC 3461 section 4.4); '' for none
+    canonical:   whoever made the message promises that it is ASCII, that CR and LF stand only together and
+                 that no line begins with a dot: looking for them costs more than all else about a message
     """
 
     key: object
@@ -22,9 +23,10 @@ class Envelope:
     recipient: str
     message: Callable[[], bytes]
     envelope_id: str = ""
+    canonical: bool = False
 
 
-class Outcome(Enum):
+class Outcome(StrEnum):
     """sent: the relay took responsibility. deferred: certainly not sent, worth another try.
     failed: certainly not sent, refused for good. unsure: the connection broke when the relay
     had perhaps the whole message and had not yet answered.
@@ -36,8 +38,7 @@ class Outcome(Enum):
     UNSURE = "unsure"
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What became of an envelope. `about` and `problem` are None and '' when it was sent.
 
     relay:   host:port of the relay that decided, or of the last one tried

@@ -26,7 +26,19 @@ class Auth(Enum):
 
 
 _DEFAULT_PORTS = {"smtp": 25, "smtps": 465}
-_MAX_CONNECTIONS = 100
+_MANY = 1_000_000_000
+#: options that are whole numbers, and from where to where they may go
+_NUMBERS = {
+    "connections": (1, 100),
+    "window": (1, 1000),
+    "weight": (0, 1000),
+    "per_connection": (1, _MANY),
+    "per_minute": (1, _MANY),
+    "per_hour": (1, _MANY),
+    "per_day": (1, _MANY),
+    "reserve": (0, 50),
+    "idle": (1, 3600),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +55,22 @@ class Relay:
     password: str | None = field(default=None, repr=False)
     auth: Auth | None = None
     connections: int = 1
+    #: messages under way on one connection, where the relay takes several at once
+    window: int = 32
+    #: share of the mail, relative to the others'; 0 stands by until none of the others can be reached.
+    #: None: 1 for the first relay, 0 for those behind it
+    weight: int | None = None
+    #: messages a second
+    rate: float | None = None
+    #: messages after which a connection is replaced
+    per_connection: int | None = None
+    per_minute: int | None = None
+    per_hour: int | None = None
+    per_day: int | None = None
+    #: percent of the three above that only notices may use
+    reserve: int = 5
+    #: seconds that a connection is kept with nothing to carry
+    idle: int = 60
 
     @property
     def name(self) -> str:
@@ -54,8 +82,9 @@ class Relay:
     def from_url(cls, url: str) -> Self:
         """Read ``smtp://user:password@host:port?starttls=…&connections=…&auth=…`` or ``smtps://…``.
 
-        starttls: required (the default with a password), opportunistic (the default without), off.
-        User name and password are percent-encoded. Raises ValueError, whose text never repeats the URL.
+        starttls: required (the default with a password), opportunistic (the default without), off. The other
+        options are the numbers among the fields. User name and password are percent-encoded. Raises
+        ValueError, whose text never repeats the URL.
         """
         try:
             parts = urlsplit(url)
@@ -71,9 +100,10 @@ class Relay:
             raise ValueError("the SMTP URL names no host")
         if parts.path not in ("", "/") or parts.fragment:
             raise ValueError("the SMTP URL has a path; did the password need percent-encoding?")
-        if len(options) != len(pairs) or options.keys() - {"starttls", "connections", "auth"}:
+        if len(options) != len(pairs) or options.keys() - {"starttls", "auth", "rate", *_NUMBERS}:
             raise ValueError(
-                "an SMTP URL takes each of starttls, connections and auth once, and nothing else"
+                f"an SMTP URL takes each of starttls, auth, rate, {', '.join(_NUMBERS)} once,"
+                " and nothing else"
             )
         username, password = _credentials(parts.username, parts.password)
         return cls(
@@ -83,7 +113,8 @@ class Relay:
             username=username,
             password=password,
             auth=_auth(options.get("auth"), username),
-            connections=_connections(options.get("connections", "1")),
+            rate=_rate(options.get("rate")),
+            **{name: _number(name, options[name]) for name in _NUMBERS if name in options},
         )
 
 
@@ -124,7 +155,20 @@ def _auth(auth: str | None, username: str | None) -> Auth | None:
     return Auth(auth)
 
 
-def _connections(connections: str) -> int:
-    if not connections.isdecimal() or not 1 <= int(connections) <= _MAX_CONNECTIONS:
-        raise ValueError(f"connections is a number from 1 to {_MAX_CONNECTIONS}")
-    return int(connections)
+def _number(name: str, text: str) -> int:
+    least, most = _NUMBERS[name]
+    if not text.isdecimal() or not least <= int(text[:20]) <= most:
+        raise ValueError(f"{name} is a number from {least} to {most}")
+    return int(text)
+
+
+def _rate(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0
+    if not 0.001 <= rate <= 1_000_000:
+        raise ValueError("rate is messages a second, from 0.001 to 1000000")
+    return rate

@@ -4,8 +4,10 @@ RFC 5321 section 4.2 gives the form, RFC 2034 and RFC 3463 the enhanced status c
 """
 
 import re
+from collections import deque
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
+from functools import lru_cache
 
 # RFC 5321 section 4.5.3.1.5 allows 512 octets a line; real servers exceed it, none by this much.
 MAX_LINE = 2048
@@ -26,6 +28,12 @@ class Kind(Enum):
     TRANSIENT = 4
     PERMANENT = 5
 
+    #: enum's own is Python, and these are looked up for every reply
+    __hash__ = object.__hash__
+
+
+_KINDS = {kind.value: kind for kind in Kind}
+
 
 class Stage(Enum):
     """What the client had said when the reply came."""
@@ -36,7 +44,7 @@ class Stage(Enum):
     CONTENT = "content"
 
 
-class About(Enum):
+class About(StrEnum):
     """Whom a refusal concerns: this recipient, this message, or our standing with the relay."""
 
     MAILBOX = "mailbox"
@@ -56,18 +64,23 @@ class Reply:
     enhanced: str | None
     text: str
     lines: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    kind: Kind = field(init=False, repr=False, compare=False)
 
-    @property
-    def kind(self) -> Kind:
-        return Kind(self.code // 100)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", _KINDS[self.code // 100])
 
     def __str__(self) -> str:
-        return printable(" ".join(part for part in (str(self.code), self.enhanced, self.text) if part))
+        said = f"{self.code} {self.enhanced} {self.text}" if self.enhanced else f"{self.code} {self.text}"
+        return printable(said.rstrip())
 
 
 def printable(text: str) -> str:
     """`text` as one line fit for a log or a table: what does not print is escaped, the rest cut."""
-    line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    line = text
+    if not text.isprintable():
+        line = "".join(
+            char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+        )
     return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"
 
 
@@ -75,45 +88,42 @@ class ReplyReader:
     """Cuts a byte stream into replies. Raises GarbledReplyError; then the stream is beyond repair."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        #: whole lines that nobody has read yet, and what has come of the one after them
+        self._whole: deque[bytes] = deque()
+        self._rest = b""
         self._code = 0
         self._lines: list[str] = []
 
     @property
     def pending(self) -> bool:
         """Whether bytes beyond the last whole reply have come already."""
-        return bool(self._buffer or self._lines)
+        return bool(self._whole or self._rest or self._lines)
 
     def feed(self, data: bytes) -> None:
-        self._buffer += data
+        # A lone LF is read as a line end: some old servers write it, and here it can do no harm.
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        self._whole += whole
 
     def next_reply(self) -> Reply | None:
         """The next whole reply, or None until more bytes come."""
-        while (line := self._next_line()) is not None:
+        while self._whole:
+            line = self._whole.popleft()
+            if len(line) >= MAX_LINE:
+                raise _too_long()
+            line = line.removesuffix(b"\r")
+            if not self._lines and line[3:4] == b" ":
+                return _single(line)
             last = self._take(line)
             if last:
                 reply = _reply(self._code, tuple(self._lines))
                 self._lines = []
                 return reply
+        if len(self._rest) >= MAX_LINE:
+            raise _too_long()
         return None
 
-    def _next_line(self) -> bytes | None:
-        end = self._buffer.find(b"\n", 0, MAX_LINE)
-        if end < 0:
-            if len(self._buffer) >= MAX_LINE:
-                raise GarbledReplyError(f"a reply line is longer than {MAX_LINE} octets")
-            return None
-        # A lone LF is read as a line end: some old servers write it, and here it can do no harm.
-        line = bytes(self._buffer[:end]).removesuffix(b"\r")
-        del self._buffer[: end + 1]
-        return line
-
     def _take(self, line: bytes) -> bool:
-        match = _LINE.fullmatch(line)
-        if match is None:
-            raise GarbledReplyError(
-                f"not an SMTP reply: {printable(line[:80].decode('utf-8', 'backslashreplace'))}"
-            )
+        match = _matched(line)
         code = int(match[1])
         # RFC 5321 section 4.2.1: every line of a reply carries the same code.
         if self._lines and code != self._code:
@@ -123,6 +133,26 @@ class ReplyReader:
         self._code = code
         self._lines.append((match[3] or b"").decode("utf-8", "backslashreplace"))
         return match[2] != b"-"
+
+
+def _too_long() -> GarbledReplyError:
+    return GarbledReplyError(f"a reply line is longer than {MAX_LINE} octets")
+
+
+@lru_cache(maxsize=1024)
+def _single(line: bytes) -> Reply:
+    """A reply of one line: nearly all are, and most say the same again and again."""
+    match = _matched(line)
+    return _reply(int(match[1]), ((match[3] or b"").decode("utf-8", "backslashreplace"),))
+
+
+def _matched(line: bytes) -> re.Match[bytes]:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise GarbledReplyError(
+            f"not an SMTP reply: {printable(line[:80].decode('utf-8', 'backslashreplace'))}"
+        )
+    return match
 
 
 def _reply(code: int, lines: tuple[str, ...]) -> Reply:
@@ -203,6 +233,8 @@ _RELAYING = re.compile(
     r"|unable to relay|authenticat\w* (?:is )?required",
     re.IGNORECASE,
 )
+#: Postfix to whom its operator did not let in. Exchange Online says the same with 5.4.1, of mailboxes
+_LOCKED_OUT = re.compile(r"rejected: access denied", re.IGNORECASE)
 
 
 def about(reply: Reply, stage: Stage) -> About:
@@ -211,6 +243,8 @@ def about(reply: Reply, stage: Stage) -> About:
         return About.RELAY
     if reply.code in (421, 454, 530, 535):
         # RFC 4954 section 6, RFC 3207 section 4: these speak of the session whatever is appended.
+        return About.RELAY
+    if (reply.enhanced or "").endswith(".7.1") and _LOCKED_OUT.search(reply.text):
         return About.RELAY
     found = _by_enhanced(reply, stage)
     if found is None:

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import idna
 
@@ -17,20 +18,27 @@ _MAX_ENVELOPE_ID = 100
 _DOT_ATOM = r'[^\s\x00-\x20\x7f"(),:;<>@\[\]\\]+'
 _QUOTED = r'"(?:[^\x00-\x1f\x7f"\\]|\\[\x20-\x7e])*"'
 _ADDRESS = re.compile(rf"({_DOT_ATOM}|{_QUOTED})@({_DOT_ATOM}|\[[0-9A-Za-z:.]+\])")
+#: as nearly all are
+_COMMON = re.compile(r"[!#-'*+\-./0-9=?A-Z^-~]{1,64}@[0-9A-Za-z.-]{1,180}")
+_XTEXT = re.compile(r"[!-*,-<>-~]*")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
-    """An envelope and its commands as they go over the wire.
-
-    `content` is normalised and dot-stuffed, without the final dot.
-    """
+class Transaction(NamedTuple):
+    """An envelope and its commands as they go over the wire. `message` has its line ends normalised."""
 
     envelope: Envelope
     mail: bytes
     rcpt: bytes
-    content: bytes
+    message: bytes
+
+    @property
+    def stuffed(self) -> bytes:
+        """The message for DATA, without the final dot (RFC 5321 section 4.5.2)."""
+        if self.envelope.canonical:
+            return self.message
+        stuffed = self.message.replace(b"\r\n.", b"\r\n..")
+        return b"." + stuffed if stuffed.startswith(b".") else stuffed
 
 
 def prepare(envelope: Envelope, offered: Mapping[str, str]) -> Transaction:
@@ -43,12 +51,18 @@ def prepare(envelope: Envelope, offered: Mapping[str, str]) -> Transaction:
     recipient = _address(envelope.recipient)
     if not envelope.envelope_id.isprintable():
         raise UnsendableError("the envelope id contains a control character")
-    message = _with_line_ends(_filled(envelope))
-    international = not (sender + recipient).isascii() or not message.partition(b"\r\n\r\n")[0].isascii()
+    message = _filled(envelope)
+    is_ascii = envelope.canonical
+    if not is_ascii:
+        message = _with_line_ends(message)
+        is_ascii = message.isascii()
+    international = not (sender + recipient).isascii() or not (
+        is_ascii or message.partition(b"\r\n\r\n")[0].isascii()
+    )
 
     mail = [f"MAIL FROM:<{sender}>", *_size(len(message), offered)]
     rcpt = [f"RCPT TO:<{recipient}>"]
-    if not message.isascii():
+    if not is_ascii:
         mail.append("BODY=" + _needed("8BITMIME", offered, "the message has 8-bit text"))
     if international:
         mail.append(_needed("SMTPUTF8", offered, "an address or a header is not ASCII"))
@@ -56,7 +70,7 @@ def prepare(envelope: Envelope, offered: Mapping[str, str]) -> Transaction:
     if "DSN" in offered and sender:
         mail += ["RET=HDRS", *_envelope_id(envelope.envelope_id)]
         rcpt += ["NOTIFY=FAILURE,DELAY", f"ORCPT={_original_recipient(recipient)}"]
-    return Transaction(envelope, _command(mail), _command(rcpt), _dot_stuffed(message))
+    return Transaction(envelope, _command(mail), _command(rcpt), message)
 
 
 def extensions(reply: Reply) -> dict[str, str]:
@@ -69,17 +83,25 @@ def extensions(reply: Reply) -> dict[str, str]:
     return offered
 
 
+@lru_cache(maxsize=256)
+def _domain(domain: str) -> str:
+    """As it goes over the wire: few domains make up most of a list."""
+    if domain.isascii():
+        return domain
+    try:
+        return idna.encode(domain, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        raise UnsendableError(f"not a domain name: {printable(domain)}") from None
+
+
 def _address(address: str) -> str:
+    if _COMMON.fullmatch(address):
+        return address
     match = _ADDRESS.fullmatch(address)
     if match is None or not address.isprintable():
         raise UnsendableError(f"not an address that can be mailed: {printable(address)}")
     local, domain = match.groups()
-    if not domain.isascii():
-        try:
-            domain = idna.encode(domain, uts46=True).decode("ascii")
-        except idna.IDNAError:
-            raise UnsendableError(f"not a domain name: {printable(domain)}") from None
-    address = f"{local}@{domain}"
+    address = f"{local}@{_domain(domain)}"
     if len(address.encode()) > _MAX_ADDRESS:
         raise UnsendableError(f"an address is longer than {_MAX_ADDRESS} octets")
     return address
@@ -101,12 +123,6 @@ def _with_line_ends(message: bytes) -> bytes:
     if not message.count(b"\r") == message.count(b"\n") == pairs:
         message = _LINE_END.sub(b"\r\n", message)
     return message if message.endswith(b"\r\n") or not message else message + b"\r\n"
-
-
-def _dot_stuffed(message: bytes) -> bytes:
-    # RFC 5321 section 4.5.2
-    stuffed = message.replace(b"\r\n.", b"\r\n..")
-    return b"." + stuffed if stuffed.startswith(b".") else stuffed
 
 
 def _size(size: int, offered: Mapping[str, str]) -> list[str]:
@@ -144,6 +160,8 @@ def _original_recipient(address: str) -> str:
 
 def _xtext(text: str) -> str:
     # RFC 3461 section 4
+    if _XTEXT.fullmatch(text):
+        return text
     return "".join(char if _is_plain(char) else f"+{ord(char):02X}" for char in text)
 
 

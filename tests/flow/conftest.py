@@ -14,7 +14,8 @@ import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy import insert
 
-from mailer import clock, daemon
+from mailer import clock
+from mailer.daemon.worker import drain
 from mailer.database import Database
 from mailer.feeds.model import Feed, Item
 from mailer.installation import Installation, open_installation
@@ -222,7 +223,7 @@ def work(house: Installation) -> Callable[[], None]:
     def work() -> None:
         clock.read_receipts(house, now=datetime.now(UTC))
         clock.answer_requests(house, now=datetime.now(UTC))
-        asyncio.run(daemon.drain(house))
+        asyncio.run(drain(house))
 
     return work
 

@@ -13,11 +13,13 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
-from mailer import clock, daemon
+from mailer import clock
 from mailer.archive.model import ArchivedMail
 from mailer.archive.views import Views, views_of
 from mailer.cli import Refused
 from mailer.cli.drafts import draft_
+from mailer.daemon.pages import serve_pages, write_views
+from mailer.daemon.worker import drain
 from mailer.installation import Installation
 from mailer.issues.compose import compose
 from mailer.issues.model import Entry, Issue, IssueState
@@ -69,7 +71,7 @@ def test_an_issue_comes_into_the_archive_when_its_last_mail_is_sent(
     pages = TestClient(create_app(house.settings, house.database), base_url="https://infomail.example.org")
     assert clock.archive_sent(house, now=NOW) == 0
     assert pages.get(PATH).status_code == 404
-    asyncio.run(daemon.drain(house))
+    asyncio.run(drain(house))
     # the page is there at once, its mail as soon as the clock has looked
     assert "/mail" not in pages.get(PATH).text
     assert pages.get(f"{PATH}/mail").status_code == 404
@@ -98,7 +100,7 @@ def test_one_mail_that_cannot_be_rendered_stops_no_other(
     house: Installation,
 ) -> None:
     broken = started(house)
-    asyncio.run(daemon.drain(house))
+    asyncio.run(drain(house))
     with house.database.write() as session:
         issue = session.get_one(Issue, broken)
         issue.template = "nowhere"
@@ -139,18 +141,18 @@ def test_the_command_line_writes_a_draft_for_a_municipality(
 
 def test_what_the_pages_counted_is_written_and_a_failure_loses_nothing(house: Installation) -> None:
     number = started(house)
-    asyncio.run(daemon.drain(house))
+    asyncio.run(drain(house))
     views = Views()
     pages = TestClient(create_app(house.settings, house.database, views=views))
     for _ in range(3):
         pages.get(PATH)
     with house.database.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE archive_views RENAME TO gone")
-    daemon.write_views(house.database, views)
+    write_views(house.database, views)
     with house.database.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE gone RENAME TO archive_views")
-    daemon.write_views(house.database, views)
-    daemon.write_views(house.database, views)
+    write_views(house.database, views)
+    write_views(house.database, views)
     with house.database.read() as session:
         assert views_of(session, session.get_one(Issue, number)) == 3
 
@@ -158,12 +160,12 @@ def test_what_the_pages_counted_is_written_and_a_failure_loses_nothing(house: In
 def test_the_pages_write_what_they_counted_when_they_end(house: Installation) -> None:
     """`infomail web` as `serve` runs it: opened, looked at, told to stop."""
     number = started(house)
-    asyncio.run(daemon.drain(house))
+    asyncio.run(drain(house))
 
     async def look() -> None:
         listening = socket.create_server(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}{PATH}"
-        async with daemon.serve_pages(house, listening, asyncio.Event()):
+        async with serve_pages(house, listening, asyncio.Event()):
             for _ in range(100):
                 with contextlib.suppress(OSError):
                     await asyncio.to_thread(httpx2.get, url)

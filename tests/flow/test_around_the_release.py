@@ -11,7 +11,8 @@ import pytest
 import time_machine
 from sqlalchemy import select, update
 
-from mailer import clock, daemon
+from mailer import clock
+from mailer.daemon.worker import drain
 from mailer.feeds.model import Feed, FeedState, Item
 from mailer.installation import Installation
 from mailer.issues.compose import compose
@@ -139,7 +140,7 @@ def test_a_mail_to_staff_goes_out_like_any_other_and_a_barred_address_gets_none(
             reason=SuppressionReason.STAFF, actor="t", now=DRAFTED,
         )  # fmt: skip
     tick(desk, DRAFTED)
-    asyncio.run(daemon.drain(desk))
+    asyncio.run(drain(desk))
     assert sink.accepted() == {"redaktion@example.org": 1}
     (mail,) = sink.mails["redaktion@example.org"]
     assert b"Auto-Submitted: auto-generated" in mail
@@ -152,7 +153,7 @@ def test_mails_to_staff_are_kept_no_longer_than_any_other(house: Installation) -
     bring_items(here, 1)
     tick(here, DRAFTED)
     with time_machine.travel(DRAFTED, tick=True):
-        asyncio.run(daemon.drain(here))
+        asyncio.run(drain(here))
     clock.retain(here, now=DRAFTED + 3 * 366 * DAY)
     with here.database.read() as session:
         for column in (Notice.address, Delivery.address, Request.address):
@@ -502,7 +503,7 @@ def test_those_to_notify_hear_once_what_became_of_an_issue(desk: Installation, s
     sink.refuse["unbekannt@example.org"] = "550 5.1.1 nobody of that name"
     with time_machine.travel(SLOT, tick=True):
         tick(desk, SLOT)
-        asyncio.run(daemon.drain(desk))
+        asyncio.run(drain(desk))
     # the clock stood still over the holidays: ten days are not too long
     for _ in range(2):
         tick(desk, SLOT + 10 * DAY)

@@ -97,7 +97,7 @@ def test_what_is_sent_is_what_is_read_and_its_signatures_hold(
             Envelope(number, "bounce@example.org", READER, partial(bytes, mail))
             for number, mail in enumerate(sent)
         ]
-        await pool.send(envelopes, results.append)
+        await pool.send(envelopes, results.extend)
         await pool.close()
 
     asyncio.run(send())

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from mailer import clock, daemon
+from mailer import clock
+from mailer.daemon.worker import drain
 from mailer.installation import Installation
 from mailer.issues.compose import compose
 from mailer.issues.correct import correct, correction_of
@@ -76,7 +77,7 @@ def sent_issue(house: Installation) -> int:
         session.flush()
         act_on(session, issue, Act.APPROVE, actor="user:1", now=NOW)
     clock.start(house, issue.id, actor="user:1", now=NOW)
-    asyncio.run(daemon.drain(house))
+    asyncio.run(drain(house))
     return issue.id
 
 
@@ -138,7 +139,7 @@ def test_who_got_the_issue_and_may_still_be_written_to_gets_the_correction(
         assert count_readers(session, session.get_one(Issue, correction), NOW.date()) == 3
     assert clock.start(here, correction, actor="user:2", now=LATER) == 3
     assert deliveries(here, correction) == {"p0": "netzwerk", "p4": "netzwerk", "club": "vereine"}
-    asyncio.run(daemon.drain(here))
+    asyncio.run(drain(here))
     assert [len(sink.mails[f"{name}@example.org"]) for name in ("p0", "p4", "club")] == [2, 2, 2]
     mail = sink.mails["p0@example.org"][1].decode()
     assert "Subject: Korrektur: " in mail

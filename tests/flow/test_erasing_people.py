@@ -10,7 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import LargeBinary, Text, cast, func, select, update
 
-from mailer import clock, daemon
+from mailer import clock
+from mailer.daemon.worker import drain
 from mailer.database import Database
 from mailer.installation import Installation
 from mailer.issues.compose import compose
@@ -19,7 +20,7 @@ from mailer.issues.release import act_on
 from mailer.issues.workflow import Act
 from mailer.outbox import figures
 from mailer.outbox.claim import claim
-from mailer.outbox.deliver import _without
+from mailer.outbox.ledger import _without
 from mailer.outbox.model import Delivery, Figure
 from mailer.outbox.retry import RetryPolicy
 from mailer.outbox.settle import Tried, settle
@@ -111,13 +112,15 @@ def _through_everything(house: Installation, sink: Sink) -> None:
     def work() -> None:
         clock.read_receipts(house, now=_now())
         clock.answer_requests(house, now=_now())
-        asyncio.run(daemon.drain(house))
+        asyncio.run(drain(house))
 
     enrol(house, 40)
     assert ask(pages, TYPED) == 200
     work()
     assert ADDRESS in sink.mails, list(sink.mails)
     pages.post(path_in(text_of(sink.mails[ADDRESS][0]), "bestaetigen"), data={"act": "confirm"})
+    # she is welcomed first: what bounces below is the last mail she got, and that is to be the issue
+    work()
     started(house)
     sink.refuse[ADDRESS] = f"451 4.2.1 <{ADDRESS}> come back later"
     work()
@@ -234,7 +237,7 @@ def test_nothing_names_her_in_any_row_or_file_after_her_erasure(
     first, second = (sums for _, sums in sorted(_sums(house.database).items()))
     assert first == {"sent": 41, "returned:bounced": 1}
     assert second == {"pending": 40, "skipped": 1}
-    asyncio.run(daemon.drain(house))
+    asyncio.run(drain(house))
     assert _sums(house.database)[2] == {"sent": 40, "skipped": 1}
     # asked to confirm, welcomed, sent the first issue, and nothing since
     assert sink.accepted()[ADDRESS] == 3
@@ -274,19 +277,19 @@ def test_a_mail_in_flight_is_settled_and_keeps_no_word_of_its_answer(
     reply = "550 5.1.1 <p0@example.org>: who?"
     tried = Tried(mail, 1, _now(), outcome, "relay:25", 550, reply, "mailbox", "5.1.1")
     with house.database.write() as session:
-        assert settle(session, worker="w", tries=[tried], retry=RetryPolicy(), now=_now()) == 1
+        assert settle(session, worker="w", tries=[tried], retry=RetryPolicy(), now=_now()).n == 1
     assert _sums(house.database) == {1: {after: 1}}
     assert not [name for name, data in _columns(house.database).items() if b"p0@" in data]
     with house.database.write() as session:
         session.execute(update(Delivery).values(due_at=_now() - timedelta(days=1)))
-    asyncio.run(daemon.drain(house))
+    asyncio.run(drain(house))
     assert _sums(house.database) == {1: {in_the_end: 1}}
 
 
 def test_what_comes_back_after_the_erasure_is_counted_and_not_kept(house: Installation, sink: Sink) -> None:
     enrol(house, 1)
     started(house)
-    asyncio.run(daemon.drain(house))
+    asyncio.run(drain(house))
     _erase(house, "p0@example.org")
     back = sink.senders["p0@example.org"]
     with house.database.write() as session:

@@ -9,7 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
-from mailer import clock, daemon
+from mailer import clock
+from mailer.daemon.worker import drain
 from mailer.installation import Installation
 from mailer.issues.model import Issue, IssueState
 from mailer.notices.model import Notice
@@ -72,7 +73,7 @@ def officer(house: Installation) -> str:
 def work(house: Installation, now: datetime | None = None) -> None:
     """What the clock and a worker do about requests."""
     clock.answer_requests(house, now=now or datetime.now(UTC))
-    asyncio.run(daemon.drain(house))
+    asyncio.run(drain(house))
 
 
 def fresh_link(house: Installation, address: str) -> str:

@@ -17,11 +17,12 @@ from sqlalchemy.orm import Session
 
 from mailer import clock
 from mailer.clock import answer_requests
-from mailer.installation import Installation
+from mailer.installation import Installation, open_arrivals
 from mailer.issues.model import Issue
 from mailer.notices.model import Notice
 from mailer.outbox.model import Delivery, Returned
 from mailer.receipts.intake import serve_intake, take
+from mailer.receipts.listening import Speaks
 from mailer.receipts.model import Receipt, ReceiptState
 from mailer.web.app import create_app
 from subscribers.addresses import address_hash
@@ -353,7 +354,11 @@ async def _by_lmtp(house: Installation, recipients: list[str], raw: bytes) -> No
         assert {address: code for address, (code, _) in refused.items()} == {recipients[1]: 550}
 
     async with serve_intake(
-        house.database, house.letterhead.return_path, listening, now=lambda: datetime.now(UTC)
+        house.database,
+        open_arrivals(house.settings),
+        house.letterhead.return_path,
+        [(listening, Speaks.LMTP)],
+        now=lambda: datetime.now(UTC),
     ):
         await asyncio.to_thread(speak)
 

@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy import select
 
-from mailer import clock, daemon
+from mailer import clock
 from mailer.cli.issues import trial
+from mailer.daemon.worker import drain
 from mailer.database import Database
 from mailer.installation import Installation, open_installation
 from mailer.notices.model import Notice
@@ -68,7 +69,7 @@ def test_every_mail_leaves_signed_and_is_stored_unsigned(
         )  # fmt: skip
     issue = started(house)
     clock.answer_requests(house, now=datetime.now(UTC))
-    asyncio.run(daemon.drain(house))
+    asyncio.run(drain(house))
     trial(issue, ["trial@example.org"], language="de", places="", roles="")
     assert "trial@example.org: sent" in capsys.readouterr().out
 
@@ -86,5 +87,5 @@ def test_every_mail_leaves_signed_and_is_stored_unsigned(
 def test_without_keys_nothing_is_signed(house: Installation, sink: Sink) -> None:
     people = enrol(house, 1)
     started(house)
-    asyncio.run(daemon.drain(house))
+    asyncio.run(drain(house))
     assert b"DKIM" not in sink.mails[people[0]][0]

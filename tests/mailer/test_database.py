@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, StatementError
 
-from mailer.database import Database, is_current, upgrade
+from mailer.database import Database
+from mailer.schema import is_current, upgrade
 from subscribers.base import Base
 from subscribers.model import MailingList, Municipality, Subscriber
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
-from mailer.database import Database, is_current, upgrade
+from mailer.database import Database
 from mailer.notices.model import Notice
+from mailer.schema import is_current, upgrade
 from subscribers.chain import Chain, verify
 from subscribers.evidence import GRANTED, WITHDRAWN, of_person
 from subscribers.model import MailingList, Office, Request

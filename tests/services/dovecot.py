@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ state_dir = {root}/state
 log_path = {root}/dovecot.log
 protocols = imap lmtp
 listen = 127.0.0.1
-ssl = no
+ssl = {ssl}
 disable_plaintext_auth = no
 default_internal_user = {user}
 default_login_user = {user}
@@ -62,17 +62,19 @@ class Dovecot:
     lmtp: int
     root: Path
 
-    def wait_for(self, address: str, number: int, seconds: float = 20) -> list[bytes]:
+    def wait_for(
+        self, address: str, number: int, seconds: float = 20, *, folder: str = "INBOX"
+    ) -> list[bytes]:
         """The mails for `address` as IMAP gives them, once there are `number`; fewer if time runs out."""
         end = time.monotonic() + seconds
-        while len(mails := self._mailbox(address)) < number and time.monotonic() < end:
+        while len(mails := self._mailbox(address, folder)) < number and time.monotonic() < end:
             time.sleep(0.1)
         return mails
 
-    def _mailbox(self, address: str) -> list[bytes]:
+    def _mailbox(self, address: str, folder: str) -> list[bytes]:
         with imaplib.IMAP4("127.0.0.1", self.imap, timeout=10) as client:
             client.login(address, "anything")
-            client.select("INBOX", readonly=True)
+            client.select(folder, readonly=True)
             _, numbers = client.search(None, "ALL")
             found = []
             for number in numbers[0].split():
@@ -84,8 +86,14 @@ class Dovecot:
 
 
 @contextmanager
-def running() -> Iterator[Dovecot]:
-    """Run a Dovecot that knows every address, whatever the password."""
+def running(
+    *, settings: str = "", files: Mapping[str, str] | None = None, ssl: str = "no"
+) -> Iterator[Dovecot]:
+    """Run a Dovecot that knows every address, whatever the password.
+
+    `settings` come before the rest of its configuration, with ROOT for its folder, into which `files`
+    are written, too.
+    """
     command = require("dovecot-imapd and dovecot-lmtpd", "dovecot")["dovecot"]
     root = Path(tempfile.mkdtemp(prefix="dovecot-"))
     try:
@@ -96,9 +104,13 @@ def running() -> Iterator[Dovecot]:
         mail.mkdir()
         mail.chmod(0o777)
         configuration = root / "dovecot.conf"
-        configuration.write_text(
-            _CONFIGURATION.format(root=root, imap=imap, lmtp=lmtp, user=user, group=group)
-        )
+        rest = _CONFIGURATION.format(root=root, imap=imap, lmtp=lmtp, user=user, group=group, ssl=ssl)
+        configuration.write_text(settings.replace("ROOT", str(root)) + rest)
+        for name, text in (files or {}).items():
+            path = root / name
+            path.parent.mkdir(exist_ok=True)
+            path.parent.chmod(0o777)  # Dovecot keeps what it compiled beside its scripts
+            path.write_text(text.replace("ROOT", str(root)).replace("USER", user).replace("GROUP", group))
         with (root / "start.log").open("wb") as log:
             process = subprocess.Popen([command, "-F", "-c", configuration], stdout=log, stderr=log)
         try:

@@ -106,7 +106,9 @@ class Postfix:
 
 
 @contextmanager
-def running(*, mailboxes: tuple[str, ...], settings: dict[str, str] | None = None) -> Iterator[Postfix]:
+def running(
+    *, mailboxes: tuple[str, ...], settings: dict[str, str] | None = None, port: int = 0
+) -> Iterator[Postfix]:
     """Run a Postfix that knows these mailboxes. `settings` are added to main.cf and may override it.
 
     With `settings=relaying_to(port)` it passes everything on instead.
@@ -117,7 +119,7 @@ def running(*, mailboxes: tuple[str, ...], settings: dict[str, str] | None = Non
     # Not below pytest's own folder: Postfix's users must be able to walk the path.
     root = Path(tempfile.mkdtemp(prefix="postfix-"))
     try:
-        port = _prepare(root, mailboxes, settings or {})
+        port = _prepare(root, mailboxes, settings or {}, port)
         arguments = [str(command), "-c", str(root / "etc")]
         with (root / "log" / "start.log").open("wb") as log:
             # To a file: daemons would keep a pipe open for as long as they live.
@@ -157,7 +159,7 @@ def _unavailable(why: str) -> None:
     pytest.skip(why)
 
 
-def _prepare(root: Path, mailboxes: tuple[str, ...], settings: dict[str, str]) -> int:
+def _prepare(root: Path, mailboxes: tuple[str, ...], settings: dict[str, str], wanted: int) -> int:
     owner = pwd.getpwnam("postfix")
     nobody = pwd.getpwnam("nobody")
     root.chmod(0o755)
@@ -166,7 +168,7 @@ def _prepare(root: Path, mailboxes: tuple[str, ...], settings: dict[str, str]) -
     os.chown(root / "data", owner.pw_uid, owner.pw_gid)
     os.chown(root / "mail", nobody.pw_uid, nobody.pw_gid)
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.bind(("127.0.0.1", wanted))
         port: int = listener.getsockname()[1]
     lines = "\n".join(f"{name} = {value}" for name, value in settings.items())
     main = _MAIN.format(root=root, domains=_DOMAINS, uid=nobody.pw_uid, gid=nobody.pw_gid, settings=lines)

@@ -1,12 +1,13 @@
 """Mailed tokens: what we signed verifies, and nothing else does."""
 
 import base64
+import hmac
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscribers.tokens import LENGTH, BadToken, Keys, Purpose, sign, verify
+from subscribers.tokens import LENGTH, BadToken, Keys, Purpose, sign, sign_each, verify
 
 
 def _key(byte: bytes) -> str:
@@ -29,6 +30,23 @@ def test_what_was_signed_verifies_in_either_case(
         read = verify(KEYS, spelling, purpose)
         assert (read.purpose, read.context, read.subject) == (purpose, context, subject)
         assert read.key_id == (key_id or 2)
+
+
+@given(st.lists(st.sampled_from(Purpose), max_size=9), HANDLE, HANDLE)
+def test_several_tokens_signed_together_are_those_signed_one_by_one(
+    purposes: list[Purpose], context: int, subject: int
+) -> None:
+    together = sign_each(KEYS, purposes, context, subject, key_id=1)
+    assert together == [sign(KEYS, purpose, context, subject, key_id=1) for purpose in purposes]
+
+
+@pytest.mark.parametrize("length", [32, 64, 65, 200])
+def test_a_token_ends_with_the_first_80_bits_of_an_hmac(length: int) -> None:
+    key = bytes(range(200))[:length]
+    token = sign(Keys(7, {7: key}), Purpose.BOUNCE, 1, 2**64 - 1)
+    data = base64.b32decode(token.upper() + "===")
+    assert data[:18] == b"\x01\x07" + (1).to_bytes(8) + b"\xff" * 8
+    assert data[18:] == hmac.digest(key, data[:18], "sha256")[:10]
 
 
 def test_every_flipped_bit_is_refused() -> None:

@@ -102,7 +102,7 @@ async def sent(through: Pool, *messages: bytes) -> list[Result]:
     """Send `messages`; their results in the order of the messages, having checked there is one each."""
     results: list[Result] = []
     async with asyncio.timeout(10):
-        await through.send(envelopes(*messages), results.append)
+        await through.send(envelopes(*messages), results.extend)
     assert sorted(str(result.key) for result in results) == sorted(str(n) for n in range(len(messages)))
     return sorted(results, key=lambda result: str(result.key).zfill(9))
 

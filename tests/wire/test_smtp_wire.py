@@ -352,6 +352,87 @@ def test_the_next_relay_takes_over_where_one_cannot_be_connected_to() -> None:
     assert {(result.outcome, result.relay) for result in results} == {(Outcome.SENT, name)}
 
 
+def test_relays_with_weights_all_take_part_and_one_that_stands_by_does_not() -> None:
+    async def slow(peer: Peer) -> None:
+        await peer.greet()
+        while True:
+            await peer.take()
+            await asyncio.sleep(0.01)
+
+    async def both_ends() -> list[int]:
+        async with (
+            listening(slow, query="?weight=1") as first,
+            listening(slow, query="?weight=1") as second,
+            listening(slow, query="?weight=0") as standing_by,
+            closing(pool(first.relay, second.relay, standing_by.relay)) as through,
+        ):
+            await sent(through, *[MAIL] * 20)
+            return [len(wire.peers) for wire in (first, second, standing_by)]
+
+    assert asyncio.run(both_ends()) == [1, 1, 0]
+
+
+def test_a_relay_that_breaks_in_the_middle_leaves_the_rest_to_the_next_one() -> None:
+    async def both_ends() -> tuple[list[Result], str, str]:
+        async with (
+            listening(breaking(0), refusing) as first,
+            listening(willing) as second,
+            closing(pool(first.relay, second.relay)) as through,
+        ):
+            return await sent(through, *[MAIL] * 6), first.relay.name, second.relay.name
+
+    async def refusing(peer: Peer) -> None:
+        peer.reset()
+
+    results, first, second = asyncio.run(both_ends())
+    assert {result.outcome for result in results} == {Outcome.SENT}
+    assert {result.relay for result in results} <= {first, second}
+    assert second in {result.relay for result in results}
+
+
+def test_a_connection_is_replaced_when_it_has_carried_all_that_it_may() -> None:
+    results, wire = play(willing, messages=(MAIL,) * 5, query="?per_connection=2")
+    assert {result.outcome for result in results} == {Outcome.SENT}
+    assert [peer.heard.count(b"DATA\r\n") for peer in wire.peers] == [2, 2, 1]
+    assert all(peer.heard.endswith(b"QUIT\r\n") for peer in wire.peers[:2])
+
+
+def test_a_connection_with_nothing_to_carry_is_ended_after_its_idle_time() -> None:
+    async def polite(peer: Peer) -> None:
+        await peer.greet()
+        await peer.take()
+        assert await peer.hear() == b"QUIT\r\n"
+        await peer.say(b"221 bye\r\n")
+
+    async def both_ends() -> bytes:
+        async with listening(polite, query="?idle=1") as wire, closing(pool(wire.relay)) as through:
+            await sent(through, MAIL)
+            assert not wire.peers[0].heard.endswith(b"QUIT\r\n")
+            await asyncio.sleep(1.2)
+            return wire.peers[0].heard
+
+    assert asyncio.run(both_ends()).endswith(b"QUIT\r\n")
+
+
+def test_a_rate_is_kept_over_several_connections() -> None:
+    began = time.monotonic()
+    results, _ = play(willing, messages=(MAIL,) * 15, query="?connections=3&rate=10")
+    assert {result.outcome for result in results} == {Outcome.SENT}
+    assert 1.2 < time.monotonic() - began < 3  # fourteen pauses of a tenth of a second
+
+
+def test_a_relay_that_refuses_whatever_it_is_given_gets_ten_mails_and_not_all() -> None:
+    async def refusing(peer: Peer) -> None:
+        await peer.greet()
+        while True:
+            await peer.hear()
+            await peer.say(b"451 4.3.2 not now\r\n")
+
+    results, wire = play(refusing, messages=(MAIL,) * 50)
+    assert {(result.outcome, result.about) for result in results} == {(Outcome.DEFERRED, About.RELAY)}
+    assert sum(peer.heard.count(b"MAIL FROM") for peer in wire.peers) == 10
+
+
 def test_without_any_relay_everything_is_deferred_and_says_why() -> None:
     dead = Relay("127.0.0.1", dead_port(), connections=3)
     results = asyncio.run(sent(pool(dead), *[MAIL] * 5))
@@ -375,7 +456,7 @@ def test_one_envelope_that_cannot_be_sent_does_not_stop_the_others() -> None:
     async def both_ends() -> tuple[list[Result], bytes]:
         results: list[Result] = []
         async with listening(willing) as wire, closing(pool(wire.relay)) as through:
-            await through.send(mixed, results.append)
+            await through.send(mixed, results.extend)
             return results, wire.peers[0].heard
 
     results, heard = asyncio.run(both_ends())
@@ -418,7 +499,7 @@ def test_a_result_that_cannot_be_recorded_stops_the_sending() -> None:
                 )
             return sum(peer.heard.count(b"DATA") for peer in wire.peers)
 
-    def full_disk(result: Result) -> None:
+    def full_disk(results: object) -> None:
         raise OSError("disk full")
 
     assert asyncio.run(both_ends()) <= 2

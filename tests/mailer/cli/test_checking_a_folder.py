@@ -53,6 +53,26 @@ def test_a_real_set_up_is_in_order_without_a_note(infomail: Infomail, filled: Pa
 
 
 @pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("https://a:geheim@example.org", "expected imaps://USER:PASSWORD@HOST/MAILBOX?read=FOLDER"),
+        (
+            "imaps://bounce%40example.org@example.org/INBOX",
+            "without a password it needs INFOMAIL_IMAP_TOKEN_URL",
+        ),
+    ],
+)
+def test_a_mailbox_that_cannot_be_read_is_named_without_its_password(
+    infomail: Infomail, filled: Path, url: str, complaint: str
+) -> None:
+    put(filled, IMAP_URL=url)
+    ran = infomail("check")
+    assert ran.code == 1
+    assert f"INFOMAIL_IMAP_URL: {complaint}" in ran.err
+    assert "geheim" not in ran.err
+
+
+@pytest.mark.parametrize(
     ("name", "advice"),
     [
         ("INFOMAIL_PUBLIC_URI", "nearest is INFOMAIL_PUBLIC_URL"),

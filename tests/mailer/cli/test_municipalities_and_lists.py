@@ -81,7 +81,7 @@ def test_a_list_is_added_and_listed_with_its_people(infomail: Infomail, folder: 
         "reply_to": "ehrenamt@example.org", "controller": "", "imprint": "", "privacy_url": "",
         "privacy_version": "", "active": 0,
         "sender_name": "", "following": "as-is", "coordinator": "", "foreword_hours": 48,
-        "without_foreword": "send",
+        "without_foreword": "send", "in_doubt": "resend",
     }  # fmt: skip
     assert lists["netzwerk"]["active"] == 2
 

@@ -151,6 +151,7 @@ def test_a_list_is_edited_and_keeps_what_is_not_named(infomail: Infomail) -> Non
         "privacy_url": "https://example.org/d", "privacy_version": "1", "active": 0,
         "sender_name": "", "following": "as-is", "coordinator": "", "foreword_hours": 48,
         "without_foreword": "send",
+        "in_doubt": "resend",
     }  # fmt: skip
     assert (
         infomail("lists", "edit", "ort", "--public", "--follows", "").out == "changed: visibility, follows\n"

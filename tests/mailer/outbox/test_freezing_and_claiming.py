@@ -14,10 +14,11 @@ from mailer.notices.model import Notice
 from mailer.outbox import figures
 from mailer.outbox.cancel import cancel_open
 from mailer.outbox.claim import Claimed, claim, next_due, release
+from mailer.outbox.finish import finish_issues
 from mailer.outbox.freeze import EditionMissing, freeze, queue_notices
 from mailer.outbox.model import Attempt, Delivery, DeliveryState, Priority, delivery_named
 from mailer.outbox.retry import RetryPolicy
-from mailer.outbox.settle import Tried, finish_issues, settle
+from mailer.outbox.settle import Tried, settle
 from mailer.render.model import Edition
 from subscribers.model import Basis, MailingList, Subscriber, Subscription, SubscriptionState
 
@@ -91,7 +92,7 @@ def report(
         for each in claimed
     ]  # fmt: skip
     with database.write() as session:
-        return settle(session, worker=worker, tries=tries, retry=RETRY, now=now)
+        return settle(session, worker=worker, tries=tries, retry=RETRY, now=now).n
 
 
 def states(database: Database) -> dict[str, int]:
@@ -167,7 +168,7 @@ def test_a_worker_past_its_lease_loses_its_deliveries_and_can_settle_none(ledger
 def test_what_a_dead_worker_held_is_given_back(ledger: Database) -> None:
     report(ledger, take(ledger, worker="dead", limit=3)[:1], "sent", worker="dead")
     with ledger.write() as session:
-        assert release(session, worker="dead", actor="start") == 2
+        assert release(session, worker="dead") == 2
     assert states(ledger) == {"pending": 9, "sent": 1}
 
 

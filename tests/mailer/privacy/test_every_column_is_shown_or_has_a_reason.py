@@ -62,6 +62,9 @@ _NOT_ABOUT_PEOPLE = {
     "archived_mails": "the mail for everybody; nobody's name is in it",
     "archive_views": "how often a page was opened, by nobody knows whom",
     "figures": "sums over many people",
+    "tallies": "how many mails went in a stretch of time",
+    "relay_rates": "how fast staff let a relay be",
+    "domain_troubles": "which servers do not take mail now; gone when they do",
 }
 #: and columns
 _NOT_SHOWN = {

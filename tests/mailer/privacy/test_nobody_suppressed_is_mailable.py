@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import select
 
-from mailer.database import Database, upgrade
+from mailer.database import Database
 from mailer.privacy.erasing import erase
+from mailer.schema import upgrade
 from subscribers.addresses import address_hash
 from subscribers.audience import audience
 from subscribers.chain import Chain, verify

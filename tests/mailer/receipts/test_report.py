@@ -4,7 +4,7 @@ from textwrap import dedent
 
 import pytest
 
-from mailer.receipts.report import Kind, Report, read_report
+from mailer.receipts.report import Kind, Reason, Report, read_report
 
 
 def mail(header: str, body: str = "") -> bytes:
@@ -135,7 +135,8 @@ def test_a_report_names_the_mail_it_is_about() -> None:
     assert report.envelope_id == "envelope-42"
     assert report.subject == "Undelivered Mail Returned to Sender"
     [returned] = report.recipients
-    assert (returned.status, returned.action, returned.reason) == ("5.1.1", "failed", "smtp; 550 no")
+    assert (returned.status, returned.action, returned.said) == ("5.1.1", "failed", "smtp; 550 no")
+    assert returned.reason is Reason.UNKNOWN_USER
 
 
 _EXIM = """

@@ -2,13 +2,14 @@
 
 import re
 import time
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailer.receipts import notice, opening, report, verdict, wording
+from mailer.receipts import notice, opening, reasons, report, verdict, wording
 from mailer.receipts.report import Kind, read_report
 
 _HEAD = b"From: MAILER-DAEMON@mx.example.net\nSubject: failure notice\n"
@@ -40,6 +41,12 @@ _BOMBS = {
     "ten thousand addresses": _HEAD
     + b"\n"
     + b"".join(b"<a%d@b.example>:\n" % each for each in range(10_000)),
+    "base64 without end": _HEAD + b"Content-Transfer-Encoding: base64\n\n" + b"QUJD" * 2_000_000,
+    "HTML that opens and never closes": _HEAD
+    + b"Content-Type: text/html\n\n"
+    + b"<style><script><p" * 100_000,
+    "data that nests": _HEAD + b"\n" + b'{"a":[' * 300_000,
+    "lines of at signs": _HEAD + b"\n" + b"to: <a@a.b>\n" * 90_000,
     "nothing": b"",
 }
 
@@ -51,11 +58,31 @@ def test_a_hostile_mail_is_read_within_a_second(raw: bytes) -> None:
     assert time.process_time() - began < 1
 
 
+def test_a_mail_of_a_hundred_megabytes_takes_little_time_and_memory() -> None:
+    raw = _HEAD + b"\n" + (b"y" * 990 + b"\n") * 101_000
+    began = time.process_time()
+    read_report(raw)
+    assert time.process_time() - began < 1
+    tracemalloc.start()
+    try:
+        read_report(raw)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_who_names_thousands_is_not_told_apart_without_end() -> None:
+    raw = _HEAD + b"\n" + b"".join(b"<a%d@b.example>: 550 5.1.1 no\n" % each for each in range(5_000))
+    assert len(read_report(raw).recipients) == 100
+
+
 def _patterns() -> Iterator[tuple[str, re.Pattern[str]]]:
-    for module in (notice, opening, report, verdict, wording):
+    for module in (notice, opening, reasons, report, verdict, wording):
         for name, value in vars(module).items():
             if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
                 yield f"{module.__name__}.{name}", value
+    for reason, pattern in reasons.WORDS:
+        yield f"reasons.WORDS.{reason}", pattern
 
 
 #: what makes alternatives begin again and again
@@ -87,7 +114,7 @@ def test_no_bytes_raise(noise: bytes, base: bytes, at: int) -> None:
     assert found.kind in list(Kind)
     "".join([found.subject, found.envelope_id, *found.references]).encode()
     for each in found.recipients:
-        "".join([each.address, each.status, each.action, each.reason]).encode()
+        "".join([each.address, each.status, each.action, each.said]).encode()
 
 
 def test_a_report_that_lost_its_boundary_is_still_read() -> None:

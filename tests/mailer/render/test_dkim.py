@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.render.dkim import BadKey, Signer, read_key, relaxed_body, relaxed_headers
+from mailer.render.dkim import BadKey, Signer, read_key, relaxed, relaxed_body, relaxed_headers
 from mailer.render.message import Prepared, Slot, header_value, salutation, text_only
 from tests.mailer.render.issues import a_chooser, a_key, an_entry, an_event, an_issue, pressed
 from tests.mailer.render.verifiers import DOMAIN, dkimpy_accepts, opendkim_accepts, signer
@@ -109,8 +109,8 @@ def _filled(number: int, *, as_text: bool = False) -> bytes:
         Slot.SALUTATION_HTML: as_html,
     }
     message = prepared.fill(values)
-    assert prepared.relaxed(values) == relaxed_body(message.partition(b"\r\n\r\n")[2])
-    return signer().sign(message, at=AT, relaxed=prepared.relaxed(values))
+    assert prepared.relaxed(values) == relaxed(message)
+    return signer().sign(message, at=AT, form=prepared.relaxed(values))
 
 
 def test_two_verifiers_accept_a_thousand_different_mails(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.render.dkim import Key, relaxed_body, relaxed_headers, with_line_ends
+from mailer.render.dkim import Key, relaxed, relaxed_body, relaxed_headers, with_line_ends
 from mailer.render.message import Prepared, Slot, encode, header_value, salutation, text_only
 from tests.mailer.render.verifiers import dkimpy_accepts, opendkim_accepts, signer
 
@@ -115,7 +115,7 @@ def test_dkimpy_accepts_whatever_is_signed(message: bytes) -> None:
     assert dkimpy_accepts(made, signer())
     assert made.endswith(with_line_ends(message))
     whole = with_line_ends(message)
-    assert signer().sign(whole, at=AT, relaxed=relaxed_body(whole.partition(b"\r\n\r\n")[2])) == made
+    assert signer().sign(whole, at=AT, form=relaxed(whole)) == made
 
 
 AWKWARD = [
@@ -176,4 +176,4 @@ def test_what_is_made_once_for_an_edition_signs_like_the_whole_mail(parts: list[
     for mail in (encoded, text_only(encoded)):
         prepared = Prepared(mail)
         filled = prepared.fill(values)
-        assert prepared.relaxed(values) == relaxed_body(filled.partition(b"\r\n\r\n")[2])
+        assert prepared.relaxed(values) == relaxed(filled)

@@ -74,7 +74,7 @@ def exchange(
         pool = Pool([relay], trust, "me.example.org")
         try:
             async with asyncio.timeout(10):
-                await pool.send([Envelope(1, "a@example.org", "b@example.org", lambda: MAIL)], results.append)
+                await pool.send([Envelope(1, "a@example.org", "b@example.org", lambda: MAIL)], results.extend)
         finally:
             await pool.close()
             server.close()

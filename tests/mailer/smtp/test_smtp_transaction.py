@@ -90,12 +90,12 @@ def test_a_message_that_cannot_be_made_is_deferred() -> None:
     ],
 )
 def test_line_ends_are_crlf_and_leading_dots_doubled(message: bytes, content: bytes) -> None:
-    assert prepare(envelope(message=message), ALL).content == content
+    assert prepare(envelope(message=message), ALL).stuffed == content
 
 
 @given(st.lists(st.sampled_from([b"\r", b"\n", b".", b"a", b"\r\n", b"\r\n.\r\n", b"\0"])).map(b"".join))
 def test_no_message_ends_itself_and_every_one_arrives_whole(message: bytes) -> None:
-    content = prepare(envelope(message=message), ALL).content
+    content = prepare(envelope(message=message), ALL).stuffed
     assert b"\r\n.\r\n" not in b"\r\n" + content
     assert not re.search(rb"\r(?!\n)|(?<!\r)\n", content)
     # what a receiver does (RFC 5321 section 4.5.2) gives the same lines back
