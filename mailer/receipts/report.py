@@ -130,7 +130,9 @@ def _blocks_in(notice: str) -> list[Fields]:
 
 
 def _address(block: Fields) -> str:
-    named = [block[name] for name in ("final-recipient", "original-recipient") if name in block]
+    # the one that stands first: the original before what became of it (RFC 3464 2.3), or what failed before
+    # whom it was meant for. Blocks are turned round, so that the first of several fields wins
+    named = [value for name, value in reversed(block.items()) if name in _RECIPIENT_FIELDS]
     return next(iter(addresses_in(named)), "")
 
 

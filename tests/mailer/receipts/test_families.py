@@ -238,3 +238,16 @@ def test_whom_exim_lists_goes_before_whom_its_header_names() -> None:
     )
     [returned] = read_report(raw.encode()).recipients
     assert (returned.address, returned.kind) == (ADDRESS, Kind.HARD)
+
+
+@pytest.mark.parametrize("first", ["Original-Recipient", "Final-Recipient"])
+def test_of_the_original_and_the_final_recipient_the_one_that_stands_first_is_meant(first: str) -> None:
+    other = {"Original-Recipient": "Final-Recipient", "Final-Recipient": "Original-Recipient"}[first]
+    raw = (
+        "From: MAILER-DAEMON@mx.example.net\nSubject: Undelivered Mail Returned to Sender\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\n\n'
+        "--b\n\nNo such user\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.net\n\n"
+        f"{first}: rfc822; {ADDRESS}\n{other}: rfc822; alias@example.org\nAction: failed\nStatus: 5.1.1\n\n--b--\n"
+    )
+    [returned] = read_report(raw.encode()).recipients
+    assert returned.address == ADDRESS
