@@ -183,7 +183,7 @@ def _compare(score: _Score, name: str, rows: list[dict[str, str]], report: Repor
         score.recall[row["trust"]].add(address in found)
         if address not in found:
             score.misses.append(f"{mark} missing, found {found or report.kind}")
-        elif kind == "delayed":
+        elif kind == "delayed" and row["trust"] in "AB":
             score.delayed_for_failed.add(found[address] in _FAILED)
         elif kind in ("hard", "soft") and found[address] in ("hard", "soft") and row["trust"] in "AB":
             right = found[address] == kind

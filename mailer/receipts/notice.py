@@ -91,11 +91,19 @@ def addresses_in(texts: Iterable[str]) -> list[str]:
 def named_in(mail: Opened) -> list[tuple[str, str]]:
     """The recipients a notice names, each with what is said about it."""
     failed = addresses_in([mail.fields.get("x-failed-recipients", "")])
-    named = failed or _named(mail) or returned_to(mail)[:1]
+    named = _listed(mail) or failed or _named(mail) or returned_to(mail)[:1]
     if len(named) == 1:
         return [(named[0], mail.notice)]
     said = said_about(mail.notice)
     return [(each, said.get(each, "")) for each in named]
+
+
+def _listed(mail: Opened) -> list[str]:
+    """Those that stand alone on their lines below the words of Exim that announce them."""
+    lines = iter(mail.notice.splitlines())
+    if not any(wording.FAILED_BELOW.search(flat(line[:200])) for line in lines):
+        return []
+    return [line.strip().lower() for line in lines if _ADDRESS.fullmatch(line.strip())]
 
 
 def _named(mail: Opened) -> list[str]:

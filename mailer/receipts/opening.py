@@ -53,13 +53,14 @@ def open_mail(raw: bytes) -> Opened:
     """Take a mail apart. Never raises; what is beyond the bounds or broken beyond reading is missing."""
     message = BytesParser().parsebytes(_bounded(raw))
     texts: dict[str, list[str]] = {"plain": [], "html": []}
-    status: list[Fields] = []
+    # those of the report, and those of one that it returns, when a report could not be delivered
+    status: tuple[list[Fields], list[Fields]] = [], []
     feedback: list[tuple[str, str]] = []
     returned: list[Fields] = []
     for part, enclosed in _parts(message):
         kind = part.get_content_type()
         if kind in ("message/delivery-status", "message/global-delivery-status"):
-            status += [fields for block in _blocks(part) if (fields := dict(reversed(block)))]
+            status[enclosed].extend(dict(reversed(block)) for block in _blocks(part) if block)
         elif kind == "message/feedback-report":
             feedback += [field for block in _blocks(part) for field in block]
         elif kind in ("message/rfc822-headers", "text/rfc822-headers", "message/global-headers"):
@@ -72,7 +73,8 @@ def open_mail(raw: bytes) -> Opened:
             # a multipart without parts lost its boundary: what it says stands in plain sight
             texts["plain"].append(_text(part))
     notice = "\n".join(texts["plain"]) or "\n".join(map(_without_tags, texts["html"]))
-    return Opened(_fields(message), notice[:_TEXT], tuple(status), tuple(feedback), tuple(returned), message)
+    blocks = tuple(status[False] or status[True])
+    return Opened(_fields(message), notice[:_TEXT], blocks, tuple(feedback), tuple(returned), message)
 
 
 def fields_in(text: str) -> list[tuple[str, str]]:

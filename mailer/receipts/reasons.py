@@ -100,6 +100,7 @@ DNS_WORDS = _any(
 EXPIRED_WORDS = _any(
     r"timed? ?out|expired|connection (?:refused|reset)|no route to host|queued? too long"
     r"|retry time(?:out)?|failing for a long time|zeitüberschreitung|not reachable|nicht erreichbar"
+    r"|aborted after \d|nach \d[\d.,]* \w{1,20} abgebrochen"
 )
 LATER_WORDS = _any(
     r"(?:try|versuchen sie es) (?:again )?(?:later|später)|temporar|vorübergehend|gr[ea]y-?list",

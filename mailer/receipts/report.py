@@ -113,12 +113,11 @@ def _delivery_status(mail: Opened) -> _Found | None:
     if not blocks and is_from_daemon(mail):
         # a report that a machine passed on whole
         blocks = [block for block in _blocks_in(mail.below) if block.keys() & _RECIPIENT_FIELDS]
-    if len(blocks) == 1:
-        return _gravest((_in_block(blocks[0], mail.notice, delayed=is_delay(mail)),))
     said, delayed = said_about(mail.notice), is_delay(mail)
-    return _gravest(
-        tuple(_in_block(block, said.get(_address(block), ""), delayed=delayed) for block in blocks)
-    )
+    if len(blocks) == 1:
+        said[_address(blocks[0])] = mail.notice
+    found = (_in_block(block, said.get(_address(block), ""), delayed=delayed) for block in blocks)
+    return _gravest(tuple(found if mail.status else map(_late_at_most, found)))
 
 
 _RECIPIENT_FIELDS = {"final-recipient", "original-recipient"}
@@ -131,7 +130,9 @@ def _blocks_in(notice: str) -> list[Fields]:
 
 
 def _address(block: Fields) -> str:
-    named = [block[name] for name in ("final-recipient", "original-recipient") if name in block]
+    # the one that stands first: the original before what became of it (RFC 3464 2.3), or what failed before
+    # whom it was meant for. Blocks are turned round, so that the first of several fields wins
+    named = [value for name, value in reversed(block.items()) if name in _RECIPIENT_FIELDS]
     return next(iter(addresses_in(named)), "")
 
 
@@ -213,8 +214,18 @@ def _in_words(mail: Opened) -> _Found | None:
         status = code_in(said)
         failed = _seen_through(address, _by_words(mail, said))
         kind, action = (Kind.DELAYED, "delayed") if delayed else (failed.kind, "failed")
-        recipients.append(Returned(address, kind, status, action, failed.reason, said))
+        recipients.append(_late_at_most(Returned(address, kind, status, action, failed.reason, said)))
     return _gravest(tuple(recipients))
+
+
+def _late_at_most(returned: Returned) -> Returned:
+    """Where only words say that it failed, what speaks of time alone counts as a delay.
+
+    Nobody is to suffer for a server that was not reached.
+    """
+    if returned.kind is not Kind.SOFT or returned.reason is not Reason.EXPIRED:
+        return returned
+    return replace(returned, kind=Kind.DELAYED, action="delayed")
 
 
 def _long_tail(mail: Opened) -> _Found | None:

@@ -115,6 +115,8 @@ RECIPIENTS_BELOW = _any(
     r"the following (?:recipient|address|user)",
     r"(?:den|die) folgenden? empfänger nicht erreicht|folgende empfänger (?:oder gruppen|nicht)",
 )
+#: Exim, before the addresses themselves
+FAILED_BELOW = _any(r"address(?:\(es\)|es)? failed:")
 #: or the first line that such a mail itself begins with
 RETURNED_FIELD = re.compile(
     r"(?:received|return-path|message-id|dkim-signature|mime-version):", re.IGNORECASE

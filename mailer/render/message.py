@@ -232,7 +232,8 @@ class Prepared:
 def salutation(text: str) -> tuple[bytes, bytes]:
     """A salutation as it goes into the slots of the text and of the HTML part."""
     text = one_line(text)
-    return quoted_printable(text), quoted_printable(html_entities.escape(text))
+    as_text, escaped = quoted_printable(text), html_entities.escape(text)
+    return as_text, as_text if escaped == text else quoted_printable(escaped)
 
 
 def header_value(text: str) -> bytes:

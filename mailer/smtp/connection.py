@@ -62,7 +62,9 @@ class RelayError(Exception):
 class Connection(asyncio.Protocol):
     """An open session; `Connection.open` makes one."""
 
-    def __init__(self, relay: Relay, tls: ssl.SSLContext, hello_name: str, timeouts: Timeouts) -> None:
+    def __init__(
+        self, relay: Relay, tls: ssl.SSLContext, hello_name: str, timeouts: Timeouts, carries: int
+    ) -> None:
         self.relay = relay
         self._client = Client(relay, hello_name)
         self._timeouts = timeouts
@@ -75,8 +77,9 @@ class Connection(asyncio.Protocol):
         self._source: Source | None = None
         self._carried: asyncio.Future[None] | None = None
         #: how many more it may carry
-        self._left = relay.per_connection if relay.per_connection is not None else sys.maxsize
+        self._left = carries
         self._answered = 0
+        self._is_cut_short = False
         self._ended: Ended | None = None
         self._over = asyncio.Event()
         #: when the last whole reply came or a piece left, and when anything was settled last
@@ -84,12 +87,20 @@ class Connection(asyncio.Protocol):
         self._alarm: asyncio.TimerHandle | None = None
 
     @classmethod
-    async def open(cls, relay: Relay, tls: ssl.SSLContext, hello_name: str, timeouts: Timeouts) -> Self:
+    async def open(
+        cls,
+        relay: Relay,
+        tls: ssl.SSLContext,
+        hello_name: str,
+        timeouts: Timeouts,
+        carries: int = sys.maxsize,
+    ) -> Self:
         """Connect, encrypt and log in as `relay` says. Raises RelayError.
 
-        `tls` decides which certificates are good; it is not asked for opportunistic encryption.
+        `tls` decides which certificates are good; it is not asked for opportunistic encryption. When the
+        connection has carried so many, it is worn.
         """
-        connection = cls(relay, tls, hello_name, timeouts)
+        connection = cls(relay, tls, hello_name, timeouts, carries)
         try:
             async with asyncio.timeout(timeouts.opening):
                 await connection._connect()
@@ -115,6 +126,11 @@ class Connection(asyncio.Protocol):
     def is_worn(self) -> bool:
         """Whether it has carried as many as a connection to this relay may."""
         return self._left <= 0
+
+    @property
+    def dismissed_after(self) -> int | None:
+        """How many had been answered when it ended amid others, by 421 or by breaking; None if it did not."""
+        return self._answered or None if self._is_cut_short else None
 
     @property
     def barren(self) -> RelayError | None:
@@ -226,6 +242,8 @@ class Connection(asyncio.Protocol):
                     case StartTls():
                         self._encrypting = self._loop.create_task(self._encrypt())
                     case Ended():
+                        # it comes last, after what became of the mails that were under way
+                        self._is_cut_short = len(events) > 1
                         self._end(event)
                     case Settled():
                         pass

@@ -7,6 +7,7 @@ was answered: no outage costs more than that.
 
 import asyncio
 import random
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from mailer.smtp.replies import About
 
 #: seconds a relay is left alone after the first failure, doubled with each further one up to the last
 _FIRST_REST, _LONGEST_REST = 1.0, 60.0
-#: sessions in a row that end without an answer, and refusals in a row that are about us or the relay
+#: sessions in a row that end without an answer, and refusals in a row that are against us
 _MOST_BARREN, _MOST_REFUSALS = 2, 10
 #: seconds of its pace that a relay may get at once: waking for every single mail would cost more than it
 _BURST = 0.1
@@ -67,6 +68,8 @@ class Gate:
         self.on_duty = True
         #: connections that stand, and those being opened; mails under way on them
         self.standing = self.opening = self.under_way = 0
+        #: how many mails a connection may carry: as the settings say, or fewer where it ends before that
+        self.carries = self._most = relay.per_connection or sys.maxsize
         self._idle: dict[Connection, asyncio.TimerHandle] = {}
         self._failures = self._barren = self._refusals = 0
 
@@ -103,7 +106,7 @@ class Gate:
         for result in results:
             if result.outcome is Outcome.UNSURE:
                 continue
-            if result.about is not About.RELAY:
+            if not _is_against_us(result):
                 self._failures = self._refusals = self._barren = 0
                 continue
             self._refusals += 1
@@ -138,10 +141,16 @@ class Gate:
         return None
 
     def put_back(self, connection: Connection) -> None:
-        """Keep it for later, or let go of it if it has ended or carried all that it may."""
+        """Keep it for later, or let go of it if it has ended or carried all that it may.
+
+        What is under way when a relay has had enough (421, or it just closes) may arrive twice. So the
+        next connections carry as many as this one did, and then a few more each.
+        """
         if not connection.usable:
+            self.carries = min(self.carries, connection.dismissed_after or sys.maxsize)
             self._drop(connection)
         elif connection.is_worn:
+            self.carries = min(self._most, self.carries + self.carries // 8 + 1)
             self.standing -= 1
             connection.say_goodbye()
         else:
@@ -166,6 +175,13 @@ class Gate:
     def _drop(self, connection: Connection) -> None:
         self.standing -= 1
         connection.abort()
+
+
+def _is_against_us(result: Result) -> bool:
+    """Whether it is about us or the relay. Who refuses mail after mail for now means none of them."""
+    if result.about is About.MESSAGE:
+        return result.outcome is Outcome.DEFERRED and result.reply is not None
+    return result.about is About.RELAY
 
 
 def on_duty(gates: Sequence[Gate], now: float) -> list[int]:

@@ -177,7 +177,9 @@ class Pool:
         try:
             if (idle := gate.idle_connection()) is not None:
                 return idle
-            opened = await Connection.open(gate.relay, self._tls, self._hello_name, self._timeouts)
+            opened = await Connection.open(
+                gate.relay, self._tls, self._hello_name, self._timeouts, gate.carries
+            )
         finally:
             gate.opening -= 1
         gate.standing += 1

@@ -110,7 +110,8 @@ _REPLIES = (
     ("554 5.7.1 Message rejected as spam", Kind.SOFT, Reason.SPAM),
     ("550 5.7.1 Richtlinie der Behörde verletzt", Kind.SOFT, Reason.POLICY),
     ("552 5.3.4 Nachrichtengröße überschreitet das Limit", Kind.SOFT, Reason.SIZE),
-    ("421 4.4.2 Connection timed out", Kind.SOFT, Reason.EXPIRED),
+    # in words alone, what speaks of time alone is held against nobody
+    ("421 4.4.2 Connection timed out", Kind.DELAYED, Reason.EXPIRED),
     ("554 5.4.6 Too many hops", Kind.SOFT, Reason.ROUTING),
 )
 
@@ -162,7 +163,8 @@ def test_a_saying_without_a_code_has_its_reason(saying: str, reason: Reason) -> 
     raw = f"From: {sender}\nSubject: {subject}\nContent-Type: text/plain; charset=utf-8\n\n{text}".encode()
     [returned] = read_report(raw).recipients
     assert returned.reason is reason
-    assert returned.kind is (Kind.HARD if reason.startswith("unknown") else Kind.SOFT)
+    late = Kind.DELAYED if reason is Reason.EXPIRED else Kind.SOFT
+    assert returned.kind is (Kind.HARD if reason.startswith("unknown") else late)
 
 
 @pytest.mark.parametrize(
@@ -195,3 +197,57 @@ def test_who_goes_on_trying_has_not_failed(text: str) -> None:
 def test_read_receipts_and_challenges_are_no_failures(subject: str, text: str) -> None:
     raw = f"From: Erna <{ADDRESS}>\nSubject: {subject}\nContent-Type: text/plain\n\n{text}\n".encode()
     assert read_report(raw).kind in (Kind.OTHER, Kind.AUTOREPLY)
+
+
+@pytest.mark.parametrize("action", ["failed", "delayed"])
+def test_a_report_by_the_book_says_itself_whether_it_was_given_up(action: str) -> None:
+    raw = (
+        "From: MAILER-DAEMON@mx.example.net\nSubject: Undelivered Mail Returned to Sender\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\n\n'
+        f"--b\n\n<{ADDRESS}>: connection timed out\n--b\nContent-Type: message/delivery-status\n\n"
+        "Reporting-MTA: dns; mx.example.net\n\n"
+        f"Final-Recipient: rfc822; {ADDRESS}\nAction: {action}\nStatus: 4.4.1\n\n--b--\n"
+    )
+    [returned] = read_report(raw.encode()).recipients
+    assert returned.kind is (Kind.SOFT if action == "failed" else Kind.DELAYED)
+
+
+def test_a_report_that_could_not_be_delivered_is_about_whoever_was_to_get_it() -> None:
+    """To the postmaster: our report to the sender came back. What that one says is about another mail."""
+
+    def report(about: str, returned: str) -> str:
+        return (
+            "From: MAILER-DAEMON@mx.example.net\nSubject: Returned mail: see transcript for details\n"
+            f'Content-Type: multipart/report; report-type=delivery-status; boundary="{about[:4]}"\n\n'
+            f"--{about[:4]}\n\nundelivered\n--{about[:4]}\nContent-Type: message/delivery-status\n\n"
+            f"Reporting-MTA: dns; mx.example.net\n\nFinal-Recipient: rfc822; {about}\nAction: failed\n"
+            f"Status: 5.1.1\n\n--{about[:4]}\nContent-Type: message/rfc822\n\n{returned}\n--{about[:4]}--\n"
+        )
+
+    raw = report("sender@example.org", report(ADDRESS, "Subject: Infomail\n\nGuten Tag\n"))
+    assert [each.address for each in read_report(raw.encode()).recipients] == ["sender@example.org"]
+
+
+def test_whom_exim_lists_goes_before_whom_its_header_names() -> None:
+    raw = (
+        f"From: Mailer-Daemon@mx.example.net\nX-Failed-Recipients: alias@example.org\n"
+        "Subject: Mail delivery failed: returning message to sender\n\n"
+        "A message that you sent could not be delivered to one or more of its recipients.\n"
+        f"This is a permanent error. The following address(es) failed:\n\n  {ADDRESS}\n"
+        "    host mx.example.net [192.0.2.7]: 550 5.1.1 User unknown\n"
+    )
+    [returned] = read_report(raw.encode()).recipients
+    assert (returned.address, returned.kind) == (ADDRESS, Kind.HARD)
+
+
+@pytest.mark.parametrize("first", ["Original-Recipient", "Final-Recipient"])
+def test_of_the_original_and_the_final_recipient_the_one_that_stands_first_is_meant(first: str) -> None:
+    other = {"Original-Recipient": "Final-Recipient", "Final-Recipient": "Original-Recipient"}[first]
+    raw = (
+        "From: MAILER-DAEMON@mx.example.net\nSubject: Undelivered Mail Returned to Sender\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\n\n'
+        "--b\n\nNo such user\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.net\n\n"
+        f"{first}: rfc822; {ADDRESS}\n{other}: rfc822; alias@example.org\nAction: failed\nStatus: 5.1.1\n\n--b--\n"
+    )
+    [returned] = read_report(raw.encode()).recipients
+    assert returned.address == ADDRESS

@@ -6,10 +6,13 @@ from mailer.smtp.connection import RelayError
 from mailer.smtp.envelope import Outcome, Result
 from mailer.smtp.gate import Gate, Pace, on_duty, rest
 from mailer.smtp.relay import Relay
-from mailer.smtp.replies import About
+from mailer.smtp.replies import About, Reply
 
 SENT = Result(1, Outcome.SENT, None, None, "r:25", "")
 REFUSED = Result(1, Outcome.DEFERRED, About.RELAY, None, "r:25", "4.7.0 not now")
+LATER = Reply(451, "4.7.1", "try again later")
+PUT_OFF = Result(1, Outcome.DEFERRED, About.MESSAGE, LATER, "r:25", str(LATER))
+UNMADE = Result(1, Outcome.DEFERRED, About.MESSAGE, None, "r:25", "the message could not be made")
 NO_MAILBOX = Result(1, Outcome.FAILED, About.MAILBOX, None, "r:25", "5.1.1 unknown")
 UNSURE = Result(1, Outcome.UNSURE, About.RELAY, None, "r:25", "broke")
 
@@ -45,6 +48,22 @@ def test_ten_refusals_in_a_row_are_a_failure_and_one_mailbox_that_is_none_is_not
     assert not refusing.has_settled([REFUSED] * 9, 0.0)
     assert refusing.has_settled([REFUSED], 0.0)
     assert not refusing.is_sound
+
+
+def test_a_relay_that_puts_off_mail_after_mail_is_in_trouble_whatever_it_says_of_them() -> None:
+    storming = gate()
+    assert storming.has_settled([PUT_OFF] * 10, 0.0)
+    assert not storming.is_sound
+    storming.has_settled([PUT_OFF], 1000.0)
+    assert storming.rest_until > 1001.0
+    assert storming.has_settled([SENT], 2000.0)
+    assert storming.is_sound
+
+
+def test_mails_that_cannot_be_made_are_not_the_relays() -> None:
+    waiting = gate()
+    assert not waiting.has_settled([UNMADE] * 50, 0.0)
+    assert waiting.is_sound
 
 
 def test_a_connection_that_broke_says_neither() -> None:
@@ -107,3 +126,27 @@ def test_a_pace_is_kept_over_ten_seconds(rate: float | None, expected: int) -> N
             pace.count(now)
             went += 1
     assert went == pytest.approx(expected, abs=2)
+
+
+class _Spent:
+    """A connection that ended: by the relay after so many answers, or by us when it had carried its share."""
+
+    def __init__(self, dismissed_after: int | None) -> None:
+        self.usable = self.is_worn = dismissed_after is None
+        self.dismissed_after = dismissed_after
+
+    def abort(self) -> None:
+        pass
+
+    def say_goodbye(self) -> None:
+        pass
+
+
+def test_a_connection_carries_no_more_than_the_relay_took_of_late_and_then_a_few_more_each_time() -> None:
+    strict = gate(per_connection=100)
+    carried = []
+    for spent in (_Spent(40), _Spent(50), _Spent(None), _Spent(None), _Spent(8), *[_Spent(None)] * 30):
+        strict.put_back(spent)  # type: ignore[arg-type]  # as much of one as is asked
+        carried.append(strict.carries)
+    assert carried[:7] == [40, 40, 46, 52, 8, 10, 12]
+    assert carried[-1] == 100
